@@ -1,0 +1,68 @@
+//! Configuration: defaults that are written out in a file of the binary, then a file, then the environment
+//! (`CREWLINE_CHAT__LISTEN` is `listen` in the section `chat`). An unknown key is an error.
+
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// Who may issue tokens, and the keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityConfig {
+    /// The `iss` of every token.
+    pub issuer: String,
+    /// The `aud` of every token.
+    pub audience: String,
+    /// The private key; empty for `signing-key.pem` in the data directory, which the first start makes.
+    pub signing_key_file: PathBuf,
+    /// The public key, for a process that only checks tokens; empty to take it from the private key.
+    pub verifying_key_file: PathBuf,
+}
+
+/// What the process tells of itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which log lines there are, as in `info,chat=debug`.
+    pub log_filter: String,
+    /// The address of the Prometheus endpoint; empty for none.
+    pub metrics_listen: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// The configuration is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no such file.
+    #[error("there is no configuration file {0}")]
+    Missing(String),
+    /// A value is missing or wrong.
+    #[error("the configuration is wrong: {0}")]
+    Wrong(#[from] Box<figment::Error>),
+}
+
+/// Reads the configuration `C`.
+pub fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<C, ConfigError> {
+    let mut figment = Figment::from(Toml::string(defaults));
+    if let Some(path) = file {
+        if !path.is_file() {
+            return Err(ConfigError::Missing(path.display().to_string()));
+        }
+        figment = figment.merge(Toml::file_exact(path));
+    }
+    Ok(figment.merge(Env::prefixed("CREWLINE_").split("__")).extract().map_err(Box::new)?)
+}

@@ -1,0 +1,16 @@
+//! What both services need around their domain. Nothing here knows what a tenant, a subject or a kind of caller means:
+//! that is each service's. A thing is admitted only when both services use it today.
+
+pub mod clock;
+pub mod config;
+pub mod data_dir;
+pub mod db;
+pub mod identity;
+pub mod ids;
+pub mod layers;
+pub mod lifecycle;
+pub mod page;
+pub mod refusal;
+pub mod server;
+pub mod telemetry;
+pub mod token;
