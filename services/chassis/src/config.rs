@@ -55,8 +55,9 @@ pub enum ConfigError {
     Wrong(#[from] Box<figment::Error>),
 }
 
-/// Reads the configuration `C`.
-pub fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<C, ConfigError> {
+/// Reads the configuration `C`. Of the environment only `CREWLINE_<SECTION>__<KEY>` and the `plain` keys count: other variables with
+/// that prefix belong to others.
+pub fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>, plain: &'static [&'static str]) -> Result<C, ConfigError> {
     let mut figment = Figment::from(Toml::string(defaults));
     if let Some(path) = file {
         if !path.is_file() {
@@ -64,5 +65,8 @@ pub fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>) -> Result<
         }
         figment = figment.merge(Toml::file_exact(path));
     }
-    Ok(figment.merge(Env::prefixed("CREWLINE_").split("__")).extract().map_err(Box::new)?)
+    let environment = Env::prefixed("CREWLINE_")
+        .filter(|key| key.as_str().contains("__") || plain.iter().any(|plain| key.as_str().eq_ignore_ascii_case(plain)))
+        .split("__");
+    Ok(figment.merge(environment).extract().map_err(Box::new)?)
 }

@@ -51,3 +51,65 @@ impl Ids {
         draw(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// The longest id that comes from outside, in characters.
+pub const MAX_EXTERNAL_ID: usize = 64;
+
+/// Whether `text` can be an id that comes from outside: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`.
+pub fn is_external_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    (1..=MAX_EXTERNAL_ID).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Makes a type for one kind of id that comes from outside.
+#[macro_export]
+macro_rules! external_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes an id as a caller wrote it in `field`.
+            pub fn parse(field: &str, text: impl Into<String>) -> Result<Self, $crate::refusal::Refusal> {
+                let text = text.into();
+                if !$crate::ids::is_external_id(&text) {
+                    return Err($crate::refusal::Refusal::invalid(field, "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -"));
+                }
+                Ok(Self(text))
+            }
+
+            /// Takes an id that was checked before it was stored or sent.
+            pub fn trusted(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The id.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_external_id_is_short_and_plain() {
+        for good in ["a", "1001", "acme.west:job_7-b", &"x".repeat(64)] {
+            assert!(is_external_id(good), "{good}");
+        }
+        for bad in ["", " a", "a/b", "ä", "a\0", &"x".repeat(65)] {
+            assert!(!is_external_id(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Tokens: JWTs signed with Ed25519. The algorithm is pinned, issuer and audience are checked, times are checked by the
 //! clock of the chassis.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crewline_api::errors::v1::ErrorReason;
@@ -72,6 +72,28 @@ pub enum KeyError {
     /// The use.
     #[error("the token could not be signed: {0}")]
     Sign(#[from] jsonwebtoken::errors::Error),
+}
+
+/// Where a process takes the token from that it shows to another service.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// A file, read anew each time: who issues the token replaces it before it runs out.
+    File(PathBuf),
+    /// Made for each use.
+    Minted(Box<Signer>, Grant),
+}
+
+impl TokenSource {
+    /// A token that is good now.
+    pub fn token(&self) -> Result<String, KeyError> {
+        match self {
+            Self::File(path) => match std::fs::read_to_string(path) {
+                Ok(text) => Ok(text.trim().to_owned()),
+                Err(error) => Err(KeyError::File(path.display().to_string(), error)),
+            },
+            Self::Minted(signer, grant) => signer.sign(grant),
+        }
+    }
 }
 
 /// Makes tokens.

@@ -1,1 +1,122 @@
-//! Placeholder.
+//! The chat service: threads, messages, and the gated streams of their updates. Before anything leaves it asks its own copy of
+//! the permissions service's facts, and hands out nothing when that copy is not fresh.
+
+pub mod access;
+pub mod callers;
+mod cursor;
+pub mod error;
+mod fanout;
+mod grpc;
+mod metrics;
+pub mod model;
+mod routing;
+mod send;
+pub mod store;
+mod streams;
+mod watch;
+mod wire;
+
+use std::path::PathBuf;
+
+use chassis::clock::Clock;
+use chassis::db::DbError;
+use chassis::ids::Ids;
+use chassis::layers::Door;
+use chassis::lifecycle::Drain;
+use chassis::server::{self, MAX_REQUEST_BYTES, ServeError, Spec};
+use chassis::telemetry;
+use chassis::token::{TokenSource, Verifier};
+use crewline_api::chat::v1 as pb;
+use pb::carrier_service_server::CarrierServiceServer;
+use pb::thread_service_server::ThreadServiceServer;
+use tokio::net::TcpListener;
+use tokio::sync::watch as signal;
+use tonic::service::Routes;
+use tonic::transport::Endpoint;
+
+use crate::access::Access;
+use crate::access::subscription::Subscription;
+use crate::fanout::Fanout;
+use crate::grpc::{carrier::Carrier, threads::Threads};
+use crate::send::Post;
+use crate::store::Store;
+use crate::streams::Streams;
+use crate::watch::Watches;
+
+/// The full names of the services, as health knows them.
+const SERVICES: &[&str] = &["crewline.chat.v1.ThreadService", "crewline.chat.v1.CarrierService"];
+
+/// What the service needs to run.
+pub struct Setup {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// The file of its database.
+    pub database: PathBuf,
+    /// The key of the content hashes that tell a retry from a reuse.
+    pub hash_key: Vec<u8>,
+    /// The permissions service.
+    pub permissions: Endpoint,
+    /// The token that it shows there.
+    pub token: TokenSource,
+    /// The name of this node.
+    pub node: String,
+    /// Checks tokens.
+    pub verifier: Verifier,
+    /// The time.
+    pub clock: Clock,
+    /// Ids and randomness.
+    pub ids: Ids,
+    /// Where its instruments are made.
+    pub metrics: telemetry::Metrics,
+    /// Whether it describes its API.
+    pub reflection: bool,
+    /// When to end.
+    pub drain: Drain,
+}
+
+/// The service could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The database.
+    #[error("the chat database cannot be opened: {0}")]
+    Store(#[from] DbError),
+    /// The server.
+    #[error("the chat service: {0}")]
+    Serve(#[from] ServeError),
+}
+
+/// Runs the service until it has drained.
+pub async fn run(setup: Setup) -> Result<(), RunError> {
+    let (clock, ids, drain) = (setup.clock, setup.ids, setup.drain);
+    let store = Store::open(&setup.database, clock, ids.clone(), &setup.hash_key).await?;
+    let metrics = metrics::Metrics::new(&setup.metrics.meter("chat"));
+    let (access, fanout) = (Access::new(clock), Fanout::default());
+    let ready = signal::Sender::new(false);
+    let subscription = Subscription {
+        access: access.clone(),
+        permissions: setup.permissions,
+        token: setup.token,
+        node: setup.node,
+        incarnation: ids.uuid().to_string(),
+        clock,
+        ids: ids.clone(),
+        drain: drain.clone(),
+        ready: ready.clone(),
+    };
+    let post = Post { access: access.clone(), store: store.clone(), fanout: fanout.clone(), metrics: metrics.clone() };
+    let watches = Watches { access, store, clock, ids: ids.clone(), drain: drain.clone(), metrics };
+    let threads = Threads { post: post.clone(), watches, fanout, streams: Streams::default() };
+    let routes = Routes::new(ThreadServiceServer::new(threads).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(CarrierServiceServer::new(Carrier(post)).max_decoding_message_size(MAX_REQUEST_BYTES));
+    let spec = Spec {
+        listener: setup.listener,
+        routes,
+        services: SERVICES,
+        door: Door { verifier: setup.verifier, callers: callers::CALLERS },
+        ready: ready.subscribe(),
+        reflection: setup.reflection,
+        drain,
+    };
+    let (served, ()) = tokio::join!(server::serve(spec), subscription.run());
+    Ok(served?)
+}

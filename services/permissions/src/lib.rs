@@ -1,1 +1,98 @@
-//! Placeholder.
+//! The permissions service: who may do what, and who is on which job. It decides, it keeps the audit log, and it feeds the
+//! nodes of the chat service with every change.
+
+pub mod callers;
+pub mod decision;
+pub mod error;
+mod feed;
+mod grpc;
+mod metrics;
+pub mod model;
+pub mod store;
+mod wire;
+
+use std::path::PathBuf;
+
+use chassis::clock::Clock;
+use chassis::db::DbError;
+use chassis::layers::Door;
+use chassis::lifecycle::Drain;
+use chassis::server::{self, MAX_REQUEST_BYTES, ServeError, Spec};
+use chassis::telemetry;
+use chassis::token::Verifier;
+use crewline_api::permissions::v1 as pb;
+use pb::access_service_server::AccessServiceServer;
+use pb::audit_service_server::AuditServiceServer;
+use pb::directory_service_server::DirectoryServiceServer;
+use pb::dispatch_service_server::DispatchServiceServer;
+use pb::tenant_service_server::TenantServiceServer;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::service::Routes;
+
+use crate::feed::Feed;
+use crate::grpc::{access::Access, audit::Audit, directory::Directory, dispatch::Dispatch, tenants::Tenants};
+use crate::store::Store;
+
+/// The full names of the services, as health knows them.
+const SERVICES: &[&str] = &[
+    "crewline.permissions.v1.AccessService",
+    "crewline.permissions.v1.AuditService",
+    "crewline.permissions.v1.DirectoryService",
+    "crewline.permissions.v1.DispatchService",
+    "crewline.permissions.v1.TenantService",
+];
+
+/// What the service needs to run.
+pub struct Setup {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// The file of its database.
+    pub database: PathBuf,
+    /// Checks tokens.
+    pub verifier: Verifier,
+    /// The time.
+    pub clock: Clock,
+    /// Where its instruments are made.
+    pub metrics: telemetry::Metrics,
+    /// Whether it describes its API.
+    pub reflection: bool,
+    /// When to end.
+    pub drain: Drain,
+}
+
+/// The service could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The database.
+    #[error("the permissions database cannot be opened: {0}")]
+    Store(#[from] DbError),
+    /// The server.
+    #[error("the permissions service: {0}")]
+    Serve(#[from] ServeError),
+}
+
+/// Runs the service until it has drained.
+pub async fn run(setup: Setup) -> Result<(), RunError> {
+    let store = Store::open(&setup.database, setup.clock).await?;
+    let metrics = metrics::Metrics::new(&setup.metrics.meter("permissions"));
+    let feed = Feed { store: store.clone(), clock: setup.clock, drain: setup.drain.clone(), metrics };
+    let routes = Routes::new(AccessServiceServer::new(Access(feed)).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(DirectoryServiceServer::new(Directory(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(DispatchServiceServer::new(Dispatch(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(TenantServiceServer::new(Tenants(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(AuditServiceServer::new(Audit(store)).max_decoding_message_size(MAX_REQUEST_BYTES));
+    // The schema is up to date from here on: ready for good.
+    let (_ready, ready) = watch::channel(true);
+    let door = Door { verifier: setup.verifier, callers: callers::CALLERS };
+    let spec = Spec {
+        listener: setup.listener,
+        routes,
+        services: SERVICES,
+        door,
+        ready,
+        reflection: setup.reflection,
+        drain: setup.drain,
+    };
+    Ok(server::serve(spec).await?)
+}

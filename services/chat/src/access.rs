@@ -1,0 +1,102 @@
+//! What this node knows of who may see what, how fresh it is, and the only way to a decision.
+//!
+//! The view is a copy of the permissions service's facts, kept by `subscription`. It counts only while it is fresh: while the
+//! last renewal that was answered was sent at most [`lease::FRESH_FOR`] ago. Without it nothing is handed out.
+
+pub mod guard;
+pub mod lease;
+pub mod permit;
+pub mod subscription;
+pub mod view;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use chassis::clock::Clock;
+use tokio::sync::watch;
+
+use self::guard::{Denied, Place, Subject, Wish};
+use self::lease::Lease;
+use self::permit::Permit;
+use self::view::{Change, Gap, View};
+use crate::error::Error;
+use crate::model::{Author, TenantId};
+
+/// The view, the lease and the guard. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Access {
+    view: Arc<RwLock<View>>,
+    lease: Arc<Lease>,
+    clock: Clock,
+    changed: watch::Sender<u64>,
+}
+
+impl Access {
+    /// Knows nothing yet.
+    pub fn new(clock: Clock) -> Self {
+        Self { view: Arc::default(), lease: Arc::default(), clock, changed: watch::Sender::new(0) }
+    }
+
+    /// Wakes whenever a decision may have changed: a change was applied, or the view became fresh or stale.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Whether this subject may do this now; the revision that it was judged by.
+    pub fn check(&self, subject: &Subject, wish: Wish, place: Option<&Place>) -> Result<u64, Denied> {
+        self.judge(subject, wish, place, |_| ())
+    }
+
+    /// The permit to write into `place`, if the subject may.
+    pub fn permit(&self, subject: &Subject, wish: Wish, place: Option<&Place>) -> Result<Permit, Error> {
+        let mut name = String::new();
+        let revision = self.judge(subject, wish, place, |view| name = view.display_name(subject).to_owned())?;
+        let author = Author::person(subject.kind, subject.person.clone(), name);
+        Ok(Permit::new(subject.tenant.clone(), author, place.cloned(), revision))
+    }
+
+    /// Whether the tenant is open, as far as this node knows; `None` without fresh knowledge.
+    pub fn tenant_is_open(&self, tenant: &TenantId) -> Option<bool> {
+        let view = self.read();
+        self.lease.is_valid(self.clock.now()).then(|| view.tenant_is_open(tenant))
+    }
+
+    fn judge(&self, subject: &Subject, wish: Wish, place: Option<&Place>, seen: impl FnOnce(&View)) -> Result<u64, Denied> {
+        let view = self.read();
+        // Under the lock that a change needs: what is judged here is judged before or after a change, never half way.
+        if !self.lease.is_valid(self.clock.now()) {
+            return Err(Denied::Unknown);
+        }
+        guard::judge(view.tenant(&subject.tenant), subject, wish, place)?;
+        seen(&view);
+        Ok(view.revision())
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The place in the feed that the view has reached: epoch and revision.
+    pub fn cursor(&self) -> (u64, u64) {
+        let view = self.read();
+        (view.epoch(), view.revision())
+    }
+
+    fn replace(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        self.wake();
+    }
+
+    fn apply(&self, change: Change) -> Result<(), Gap> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner).apply(change)?;
+        self.wake();
+        Ok(())
+    }
+
+    fn advance(&self, revision: u64) {
+        self.view.write().unwrap_or_else(PoisonError::into_inner).advance(revision);
+    }
+
+    fn wake(&self) {
+        self.changed.send_modify(|version| *version += 1);
+    }
+}

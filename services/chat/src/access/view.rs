@@ -1,0 +1,216 @@
+//! The replicated facts: who is active at which level, and who is on which job.
+
+use std::collections::HashMap;
+
+use super::guard::Subject;
+use crate::model::{JobId, PersonId, PersonKind, TenantId};
+
+/// What a person may do with customer chats. Each level includes the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing.
+    None,
+    /// Read.
+    View,
+    /// Read and reply.
+    Full,
+}
+
+/// The facts of all tenants that this node watches, at one revision.
+#[derive(Debug, Default)]
+pub struct View {
+    epoch: u64,
+    revision: u64,
+    tenants: HashMap<TenantId, TenantView>,
+}
+
+/// The facts of one tenant.
+#[derive(Clone, Debug)]
+pub struct TenantView {
+    /// Its own.
+    pub facts: TenantFacts,
+    /// The revision of its newest change.
+    pub revision: u64,
+    /// Everybody.
+    pub people: HashMap<PersonId, PersonFacts>,
+    /// Every job that somebody is on.
+    pub jobs: HashMap<JobId, JobFacts>,
+}
+
+/// The tenant's own facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TenantFacts {
+    /// No call for it is accepted any more.
+    pub closed: bool,
+    /// Chat is enabled.
+    pub chat_enabled: bool,
+    /// The most that a technician may do on a job that has ended.
+    pub after_job_end: Level,
+}
+
+/// The facts of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonFacts {
+    /// Technician or office employee.
+    pub kind: PersonKind,
+    /// Their name.
+    pub display_name: String,
+    /// Not deactivated.
+    pub active: bool,
+    /// May use the mobile app.
+    pub mobile_access: bool,
+    /// What they may do.
+    pub level: Level,
+}
+
+/// The facts of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobFacts {
+    /// Who is on it.
+    pub technicians: Vec<PersonId>,
+    /// Completed or canceled.
+    pub ended: bool,
+}
+
+/// What one transaction of the permissions service changed.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its revision.
+    pub revision: u64,
+    /// Of the tenant's change before it.
+    pub prev_revision: u64,
+    /// Where.
+    pub tenant: TenantId,
+    /// The tenant's own facts.
+    pub facts: Option<TenantFacts>,
+    /// People's.
+    pub people: Vec<(PersonId, PersonFacts)>,
+    /// Jobs'.
+    pub jobs: Vec<(JobId, JobFacts)>,
+}
+
+/// A change does not fit: one before it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a change is missing")]
+pub struct Gap;
+
+impl View {
+    /// The facts of a snapshot.
+    pub fn of_snapshot(epoch: u64, revision: u64, tenants: HashMap<TenantId, TenantView>) -> Self {
+        Self { epoch, revision, tenants }
+    }
+
+    /// The epoch of the database that the facts come from.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Everything up to this revision is in.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The facts of a tenant.
+    pub fn tenant(&self, tenant: &TenantId) -> Option<&TenantView> {
+        self.tenants.get(tenant)
+    }
+
+    /// Whether there is such a tenant, and open.
+    pub fn tenant_is_open(&self, tenant: &TenantId) -> bool {
+        self.tenant(tenant).is_some_and(|tenant| !tenant.facts.closed)
+    }
+
+    /// The name of a person who was judged.
+    pub fn display_name(&self, subject: &Subject) -> &str {
+        self.tenant(&subject.tenant)
+            .and_then(|tenant| tenant.people.get(&subject.person))
+            .map_or("", |person| &person.display_name)
+    }
+
+    /// Takes a change in, whole.
+    pub fn apply(&mut self, change: Change) -> Result<(), Gap> {
+        if change.revision <= self.revision {
+            return Err(Gap);
+        }
+        match self.tenants.get_mut(&change.tenant) {
+            Some(tenant) if tenant.revision == change.prev_revision => tenant.take(&change),
+            None if change.prev_revision == 0 => {
+                let facts = change.facts.ok_or(Gap)?;
+                let mut tenant = TenantView { facts, revision: 0, people: HashMap::new(), jobs: HashMap::new() };
+                tenant.take(&change);
+                self.tenants.insert(change.tenant.clone(), tenant);
+            }
+            Some(_) | None => return Err(Gap),
+        }
+        self.revision = change.revision;
+        Ok(())
+    }
+
+    /// Every change up to `revision` was for tenants that this node does not watch.
+    pub fn advance(&mut self, revision: u64) {
+        self.revision = self.revision.max(revision);
+    }
+}
+
+impl TenantView {
+    fn take(&mut self, change: &Change) {
+        self.revision = change.revision;
+        self.facts = change.facts.unwrap_or(self.facts);
+        self.people.extend(change.people.iter().cloned());
+        for (job, facts) in &change.jobs {
+            if facts.technicians.is_empty() {
+                self.jobs.remove(job);
+            } else {
+                self.jobs.insert(job.clone(), facts.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(revision: u64, prev_revision: u64, chat_enabled: Option<bool>) -> Change {
+        Change {
+            revision,
+            prev_revision,
+            tenant: TenantId::trusted("acme"),
+            facts: chat_enabled.map(|chat_enabled| TenantFacts { closed: false, chat_enabled, after_job_end: Level::Full }),
+            people: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn changes_of_a_tenant_apply_in_their_chain() {
+        let mut view = View::default();
+        view.apply(change(3, 0, Some(false))).expect("the first");
+        view.apply(change(7, 3, Some(true))).expect("the next");
+        assert_eq!(view.revision(), 7);
+        assert!(view.tenant(&TenantId::trusted("acme")).expect("known").facts.chat_enabled);
+    }
+
+    #[test]
+    fn a_missing_or_repeated_change_is_a_gap_and_changes_nothing() {
+        let mut view = View::default();
+        view.apply(change(3, 0, Some(false))).expect("the first");
+        for wrong in [change(9, 7, Some(true)), change(3, 0, Some(true)), change(2, 0, Some(true))] {
+            assert_eq!(view.apply(wrong), Err(Gap));
+        }
+        assert_eq!(view.revision(), 3);
+        assert!(!view.tenant(&TenantId::trusted("acme")).expect("known").facts.chat_enabled);
+    }
+
+    #[test]
+    fn a_job_that_everybody_has_left_is_forgotten() {
+        let mut view = View::default();
+        let mut first = change(1, 0, Some(true));
+        first.jobs = vec![(JobId::trusted("7"), JobFacts { technicians: vec![PersonId::trusted("tina")], ended: false })];
+        view.apply(first).expect("the first");
+        let mut second = change(2, 1, None);
+        second.jobs = vec![(JobId::trusted("7"), JobFacts { technicians: vec![], ended: false })];
+        view.apply(second).expect("the second");
+        assert!(view.tenant(&TenantId::trusted("acme")).expect("known").jobs.is_empty());
+    }
+}

@@ -1,0 +1,153 @@
+//! Memory only: which threads are watched on this node, how far they have come, and the tail of their events.
+//!
+//! A ring is a cache of the log. An event that is not in it, for whatever reason, is read from the store.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::model::{Event, ThreadKey};
+
+/// Events in the ring of one thread.
+const RING_EVENTS: usize = 256;
+/// Bytes in the ring of one thread.
+const RING_BYTES: usize = 256 * 1024;
+/// Bytes in all rings of the node.
+const NODE_BYTES: usize = 64 * 1024 * 1024;
+
+/// All watched threads of this node. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Fanout {
+    threads: Arc<Mutex<HashMap<ThreadKey, Arc<Hot>>>>,
+    bytes: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Hot {
+    head: watch::Sender<u64>,
+    ring: Mutex<Ring>,
+}
+
+/// Contiguous events up to the newest that was published.
+#[derive(Debug, Default)]
+struct Ring {
+    events: VecDeque<Arc<Event>>,
+    bytes: usize,
+}
+
+/// One watcher's registration. It must be made before the watcher first reads the store: then nothing can slip between.
+#[derive(Debug)]
+pub struct Watcher {
+    fanout: Fanout,
+    key: ThreadKey,
+    hot: Arc<Hot>,
+    head: watch::Receiver<u64>,
+}
+
+impl Fanout {
+    /// Registers a watcher.
+    pub fn register(&self, key: ThreadKey) -> Watcher {
+        let hot = {
+            let mut threads = lock(&self.threads);
+            let fresh = || Arc::new(Hot { head: watch::Sender::new(0), ring: Mutex::default() });
+            Arc::clone(threads.entry(key.clone()).or_insert_with(fresh))
+        };
+        let head = hot.head.subscribe();
+        Watcher { fanout: self.clone(), key, hot, head }
+    }
+
+    /// Tells the watchers of a thread of an event that has been committed.
+    pub fn publish(&self, key: &ThreadKey, event: Arc<Event>) {
+        // Under the lock to the end: a ring that is pushed to has a watcher, who will take it along.
+        let threads = lock(&self.threads);
+        let Some(hot) = threads.get(key) else { return };
+        let seq = event.at.seq;
+        lock(&hot.ring).push(event, &self.bytes);
+        hot.head.send_if_modified(|head| {
+            let further = seq > *head;
+            *head = seq.max(*head);
+            further
+        });
+    }
+}
+
+impl Ring {
+    fn push(&mut self, event: Arc<Event>, node_bytes: &AtomicUsize) {
+        match self.events.back() {
+            // Commits are announced by the tasks that made them: two may come in the other order.
+            Some(newest) if event.at.seq <= newest.at.seq => return,
+            Some(newest) if event.at.seq > newest.at.seq + 1 => self.clear(node_bytes),
+            Some(_) | None => {}
+        }
+        self.bytes += event.weight();
+        node_bytes.fetch_add(event.weight(), Ordering::Relaxed);
+        self.events.push_back(event);
+        while self.events.len() > RING_EVENTS || self.bytes > RING_BYTES {
+            self.pop(node_bytes);
+        }
+        if node_bytes.load(Ordering::Relaxed) > NODE_BYTES {
+            self.clear(node_bytes);
+        }
+    }
+
+    fn pop(&mut self, node_bytes: &AtomicUsize) {
+        if let Some(oldest) = self.events.pop_front() {
+            self.bytes -= oldest.weight();
+            node_bytes.fetch_sub(oldest.weight(), Ordering::Relaxed);
+        }
+    }
+
+    fn clear(&mut self, node_bytes: &AtomicUsize) {
+        while !self.events.is_empty() {
+            self.pop(node_bytes);
+        }
+    }
+
+    fn after(&self, seq: u64, most: usize) -> Option<Vec<Arc<Event>>> {
+        let oldest = self.events.front()?.at.seq;
+        let skip = usize::try_from((seq + 1).checked_sub(oldest)?).ok()?;
+        if skip >= self.events.len() {
+            return None;
+        }
+        Some(self.events.iter().skip(skip).take(most).cloned().collect())
+    }
+}
+
+impl Watcher {
+    /// The newest event that was announced here; 0 if none was since the registration.
+    pub fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    /// Waits until an event beyond `seq` is announced.
+    pub async fn beyond(&mut self, seq: u64) {
+        // The sender lives in `hot`, so it cannot be closed.
+        let _announced = self.head.wait_for(|head| *head > seq).await;
+    }
+
+    /// The events right after `seq`, at most `most`, if the ring has them.
+    pub fn after(&self, seq: u64, most: usize) -> Option<Vec<Arc<Event>>> {
+        lock(&self.hot.ring).after(seq, most)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let mut threads = lock(&self.fanout.threads);
+        // This watcher and the map hold one each: nobody else watches. Registering takes the same lock.
+        if Arc::strong_count(&self.hot) <= 2 {
+            threads.remove(&self.key);
+            lock(&self.hot.ring).clear(&self.fanout.bytes);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "fanout_tests.rs"]
+mod tests;

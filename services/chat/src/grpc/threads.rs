@@ -1,0 +1,120 @@
+//! `ThreadService`.
+
+use std::pin::Pin;
+
+use chassis::db::to_completion;
+use chassis::identity::Identity;
+use chassis::page::Page;
+use chassis::refusal::Refusal;
+use crewline_api::chat::v1 as pb;
+use futures_util::Stream;
+use pb::thread_service_server::ThreadService;
+use pb::watch_thread_request::Position;
+use tonic::{Request, Response, Status};
+
+use crate::access::guard::{Place, Subject, Wish};
+use crate::cursor::Cursor;
+use crate::error::Error;
+use crate::fanout::Fanout;
+use crate::model::{Body, ClientMessageId, ContactNumber, JobId, ThreadId, ThreadKey};
+use crate::send::Post;
+use crate::store::messages::Outgoing;
+use crate::streams::Streams;
+use crate::watch::{Asked, ThreadWatch, Watches};
+use crate::wire;
+
+/// The service.
+#[derive(Clone)]
+pub struct Threads {
+    /// Writes messages.
+    pub post: Post,
+    /// What streams share.
+    pub watches: Watches,
+    /// The watchers.
+    pub fanout: Fanout,
+    /// How many streams a person holds.
+    pub streams: Streams,
+}
+
+fn subject<T>(request: &Request<T>) -> Result<Subject, Refusal> {
+    let identity = Identity::of(request)?;
+    let tenant = identity.tenant(request.metadata())?;
+    tracing::Span::current().record("tenant", tenant);
+    Subject::of(identity, tenant)
+}
+
+#[tonic::async_trait]
+impl ThreadService for Threads {
+    async fn start_thread(&self, request: Request<pb::StartThreadRequest>) -> Result<Response<pb::StartThreadResponse>, Status> {
+        let subject = subject(&request)?;
+        let asked = request.into_inner();
+        let job = if asked.job_id.is_empty() { None } else { Some(JobId::parse("job_id", asked.job_id)?) };
+        let contact = ContactNumber::parse("contact_number", asked.contact_number)?;
+        let permit = self.post.access.permit(&subject, Wish::Start, None)?;
+        let store = self.post.store.clone();
+        let started =
+            to_completion(async move { store.start_thread(permit, job, contact).await }).await.map_err(Error::from)??;
+        Ok(Response::new(pb::StartThreadResponse { thread: Some(wire::thread(&started, subject.kind)) }))
+    }
+
+    async fn get_thread(&self, request: Request<pb::GetThreadRequest>) -> Result<Response<pb::GetThreadResponse>, Status> {
+        let subject = subject(&request)?;
+        let id = ThreadId::parse("thread_id", &request.get_ref().thread_id)?;
+        let thread = self.post.store.thread(&subject.tenant, id).await?;
+        // The guard comes last: what it lets through is already in hand.
+        self.post.access.check(&subject, Wish::Read, thread.as_ref().map(Place::from).as_ref()).map_err(Error::from)?;
+        Ok(Response::new(pb::GetThreadResponse { thread: thread.map(|thread| wire::thread(&thread, subject.kind)) }))
+    }
+
+    async fn send_message(&self, request: Request<pb::SendMessageRequest>) -> Result<Response<pb::SendMessageResponse>, Status> {
+        let subject = subject(&request)?;
+        let asked = request.into_inner();
+        let outgoing = Outgoing {
+            thread: ThreadId::parse("thread_id", &asked.thread_id)?,
+            id: ClientMessageId::parse("client_message_id", asked.client_message_id)?,
+            body: Body::parse("body", asked.body, Body::MAX_WRITTEN)?,
+        };
+        let sent = self.post.send(&subject, outgoing).await?;
+        Ok(Response::new(pb::SendMessageResponse { message: Some(sent.message.into()), duplicate: sent.duplicate }))
+    }
+
+    async fn list_messages(
+        &self,
+        request: Request<pb::ListMessagesRequest>,
+    ) -> Result<Response<pb::ListMessagesResponse>, Status> {
+        let subject = subject(&request)?;
+        let asked = request.into_inner();
+        let key = ThreadKey { tenant: subject.tenant.clone(), thread: ThreadId::parse("thread_id", &asked.thread_id)? };
+        let page = Page::read(format!("messages/{}/{}", key.tenant, key.thread), asked.page_size, &asked.page_token)?;
+        let after = page.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or_default();
+        let (thread, mut messages) = self.post.store.messages(&key, after, page.limit()).await?.unzip();
+        self.post.access.check(&subject, Wish::Read, thread.as_ref().map(Place::from).as_ref()).map_err(Error::from)?;
+        let mut messages = messages.take().unwrap_or_default();
+        let next_page_token = page.cut(&mut messages, |message| message.seq.to_string());
+        Ok(Response::new(pb::ListMessagesResponse { messages: messages.into_iter().map(Into::into).collect(), next_page_token }))
+    }
+
+    type WatchThreadStream = Pin<Box<dyn Stream<Item = Result<pb::WatchThreadResponse, Status>> + Send>>;
+
+    async fn watch_thread(&self, request: Request<pb::WatchThreadRequest>) -> Result<Response<Self::WatchThreadStream>, Status> {
+        let subject = subject(&request)?;
+        let expires_at = Identity::of(&request)?.expires_at;
+        let asked = request.into_inner();
+        let thread = ThreadId::parse("thread_id", &asked.thread_id)?;
+        let cursor = match asked.position {
+            None => Cursor::START,
+            Some(Position::Cursor(text)) => Cursor::open("cursor", &text, thread)?,
+            Some(Position::AfterSeq(seq)) => Cursor::after(seq),
+        };
+        let key = ThreadKey { tenant: subject.tenant.clone(), thread };
+        // Before the first read: an event that is committed after the read wakes this watcher.
+        let watcher = self.fanout.register(key.clone());
+        let found = self.post.store.thread(&key.tenant, thread).await?;
+        self.post.access.check(&subject, Wish::Read, found.as_ref().map(Place::from).as_ref()).map_err(Error::from)?;
+        let found = found.ok_or(Error::Corrupt("threads"))?;
+        let place = self.streams.take(&subject)?;
+        let asked = Asked { subject, expires_at, key, cursor, stop_at_head: asked.stop_at_head };
+        let watch = ThreadWatch::new(self.watches.clone(), asked, &found, watcher, place);
+        Ok(Response::new(Box::pin(watch.frames())))
+    }
+}

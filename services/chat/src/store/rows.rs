@@ -1,0 +1,65 @@
+//! Rows into the model.
+
+use super::entities::{messages, thread_events, threads};
+use crate::error::Error;
+use crate::model::{Author, Body, ContactNumber, Event, JobId, Message, PersonId, Position, Thread, ThreadId};
+
+/// A sequence number as the database takes it; one beyond its range is beyond every row.
+pub(super) fn stored(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+pub(super) fn position(seq: i64, tag: i64) -> Position {
+    Position { seq: seq.unsigned_abs(), tag }
+}
+
+impl TryFrom<threads::Model> for Thread {
+    type Error = Error;
+
+    fn try_from(row: threads::Model) -> Result<Self, Error> {
+        Ok(Self {
+            id: ThreadId(row.thread_id),
+            job: row.job_id.map(JobId::trusted),
+            contact: ContactNumber::trusted(row.contact_number),
+            state: row.state.parse().map_err(|_| Error::Corrupt("threads.state"))?,
+            head: position(row.head_seq, row.head_tag),
+            crew_head: position(row.crew_seq, row.crew_tag),
+            floor: position(row.floor_seq, row.floor_tag),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+impl TryFrom<thread_events::Model> for Event {
+    type Error = Error;
+
+    fn try_from(row: thread_events::Model) -> Result<Self, Error> {
+        Ok(Self {
+            at: position(row.seq, row.tag),
+            audience: row.audience.parse().map_err(|_| Error::Corrupt("thread_events.audience"))?,
+            office_prev: position(row.office_prev_seq, row.office_prev_tag),
+            crew_prev: position(row.crew_prev_seq, row.crew_prev_tag),
+            committed_at: row.committed_at,
+            payload: serde_json::from_str(&row.payload).map_err(|_| Error::Corrupt("thread_events.payload"))?,
+        })
+    }
+}
+
+impl TryFrom<messages::Model> for Message {
+    type Error = Error;
+
+    fn try_from(row: messages::Model) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.message_id,
+            seq: row.seq.unsigned_abs(),
+            author: Author {
+                kind: row.author_kind.parse().map_err(|_| Error::Corrupt("messages.author_kind"))?,
+                person: row.author_id.map(PersonId::trusted),
+                name: row.author_name,
+            },
+            body: Body::trusted(row.body),
+            created_at: row.created_at,
+        })
+    }
+}

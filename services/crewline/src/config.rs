@@ -1,0 +1,92 @@
+//! The configuration of the process.
+
+use std::path::{Path, PathBuf};
+
+use chassis::config::{ConfigError, IdentityConfig, TelemetryConfig, load};
+use serde::Deserialize;
+
+const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// Everything that can be configured; `config.default.toml` says what each value means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // Said in config.default.toml.
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub demo_tenant: bool,
+    pub permissions: PermissionsConfig,
+    pub chat: ChatConfig,
+    pub identity: IdentityConfig,
+    pub telemetry: TelemetryConfig,
+    pub server: ServerConfig,
+}
+
+/// The section `[permissions]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // Said in config.default.toml.
+pub struct PermissionsConfig {
+    pub listen: String,
+}
+
+/// The section `[chat]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // Said in config.default.toml.
+pub struct ChatConfig {
+    pub listen: String,
+    pub permissions_url: String,
+    pub access_token_file: PathBuf,
+    pub node: String,
+}
+
+/// The section `[server]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // Said in config.default.toml.
+pub struct ServerConfig {
+    pub reflection: bool,
+}
+
+impl Config {
+    /// Reads the configuration; a data directory from the command line wins over all.
+    pub fn read(file: Option<&Path>, data_dir: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut config: Self = load(DEFAULTS, file, &["data_dir", "demo_tenant"])?;
+        if let Some(data_dir) = data_dir {
+            config.data_dir = data_dir.to_owned();
+        }
+        Ok(config)
+    }
+
+    /// Where the private key is.
+    pub fn signing_key_file(&self) -> PathBuf {
+        if self.identity.signing_key_file.as_os_str().is_empty() {
+            self.data_dir.join("signing-key.pem")
+        } else {
+            self.identity.signing_key_file.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete_and_a_file_overrides_them_key_by_key() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("crewline.toml");
+        std::fs::write(&file, "[chat]\nnode = \"west\"\n").expect("written");
+        let config = Config::read(Some(&file), None).expect("read");
+        assert_eq!((config.chat.node.as_str(), config.chat.listen.as_str()), ("west", "127.0.0.1:50052"));
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("crewline.toml");
+        std::fs::write(&file, "[chat]\nlisten_on = \"127.0.0.1:1\"\n").expect("written");
+        let error = Config::read(Some(&file), None).expect_err("refused");
+        assert!(error.to_string().contains("listen_on"), "{error}");
+    }
+}

@@ -1,0 +1,40 @@
+//! The RPCs: decode, identity, one store call, encode.
+
+pub mod access;
+pub mod audit;
+pub mod directory;
+pub mod dispatch;
+pub mod tenants;
+
+use std::future::Future;
+
+use chassis::db::to_completion;
+use chassis::identity::Identity;
+use chassis::refusal::Refusal;
+use tonic::Request;
+use tonic::metadata::MetadataMap;
+
+use crate::error::Error;
+use crate::model::TenantId;
+
+/// Who calls, for which tenant, and what they say.
+struct Call<T> {
+    identity: Identity,
+    tenant: TenantId,
+    message: T,
+}
+
+impl<T> Call<T> {
+    fn of(request: Request<T>) -> Result<Self, Refusal> {
+        let identity = Identity::of(&request)?.clone();
+        let (metadata, _, message): (MetadataMap, _, T) = request.into_parts();
+        let tenant = TenantId::parse(chassis::identity::TENANT_HEADER, identity.tenant(&metadata)?)?;
+        tracing::Span::current().record("tenant", tenant.as_str());
+        Ok(Self { identity, tenant, message })
+    }
+}
+
+/// Runs a change to its end, whether or not the caller waits for it.
+async fn change<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+    to_completion(work).await?
+}

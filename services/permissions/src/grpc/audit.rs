@@ -1,0 +1,26 @@
+//! `AuditService`.
+
+use chassis::page::Page;
+use crewline_api::permissions::v1 as pb;
+use pb::audit_service_server::AuditService;
+use tonic::{Request, Response, Status};
+
+use super::Call;
+use crate::store::Store;
+
+/// The service.
+#[derive(Clone)]
+pub struct Audit(pub Store);
+
+#[tonic::async_trait]
+impl AuditService for Audit {
+    async fn list_changes(&self, request: Request<pb::ListChangesRequest>) -> Result<Response<pb::ListChangesResponse>, Status> {
+        let call = Call::of(request)?;
+        let list = format!("changes/{}/{}", call.tenant, call.message.subject);
+        let page = Page::read(list, call.message.page_size, &call.message.page_token)?;
+        let mut rows = self.0.changes(&call.tenant, &call.message.subject, &page).await?;
+        let next_page_token = page.cut(&mut rows, |row| row.revision.to_string());
+        let changes = rows.into_iter().map(Into::into).collect();
+        Ok(Response::new(pb::ListChangesResponse { changes, next_page_token }))
+    }
+}

@@ -1,0 +1,48 @@
+//! The database of this service. One public method is one transaction that can be run again.
+
+pub mod changes;
+pub mod entities;
+pub mod facts;
+pub mod jobs;
+pub mod migrations;
+pub mod people;
+pub mod roles;
+mod rows;
+pub mod tenants;
+
+use std::path::Path;
+
+use chassis::clock::Clock;
+use chassis::db::{Db, DbError};
+use sea_orm::{ConnectionTrait, EntityTrait};
+use tokio::sync::watch;
+
+use self::entities::head;
+use crate::error::Error;
+
+/// The store. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Db,
+    clock: Clock,
+    /// The newest revision that was committed here: wakes the feed, which reads the database.
+    head: watch::Sender<u64>,
+}
+
+impl Store {
+    /// Opens the database in the file `path` and brings its schema up to date.
+    pub async fn open(path: &Path, clock: Clock) -> Result<Self, DbError> {
+        let db = Db::open::<migrations::Migrations>(path).await?;
+        Ok(Self { db, clock, head: watch::Sender::new(0) })
+    }
+
+    /// Tells of every commit.
+    pub fn commits(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+}
+
+/// The one row of `head`.
+async fn head(db: &impl ConnectionTrait) -> Result<head::Model, Error> {
+    head::Entity::find_by_id(1).one(db).await?.ok_or(Error::Corrupt("head"))
+}

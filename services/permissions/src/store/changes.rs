@@ -1,0 +1,259 @@
+//! A change: its revision, its audit row, its idempotency key and the facts for the feed, in the transaction that makes it.
+//!
+//! Revisions are taken from the one row of `head` under its lock, so that their order is the order of commits: who has seen
+//! revision r has seen all before it.
+
+use chassis::db::WriteTx;
+use chassis::page::Page;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+
+use super::entities::{changes, head, request_keys, tenants};
+use super::rows::revision;
+use super::{Store, facts};
+use crate::error::Error;
+use crate::model::{JobFacts, JobId, PersonFacts, PersonId, TenantFacts, TenantId};
+
+/// Who wants a change, and why.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    /// Where.
+    pub tenant: TenantId,
+    /// The kind and subject of the token: `admin/ada`.
+    pub actor: String,
+    /// In the actor's words.
+    pub reason: String,
+    /// For a safe retry.
+    pub key: Option<RequestKey>,
+}
+
+/// An idempotency key, and what it stands for.
+#[derive(Clone, Debug)]
+pub struct RequestKey {
+    /// As the caller made it.
+    pub key: String,
+    /// Of the whole request.
+    pub request_hash: Vec<u8>,
+}
+
+/// What a change made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its revision.
+    pub revision: u64,
+    /// An earlier call with the same key made it.
+    pub replayed: bool,
+}
+
+/// The facts that one change touched, as they are right after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangedFacts {
+    /// The tenant's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantFacts>,
+    /// People's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PersonFacts>,
+    /// Jobs'.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<JobFacts>,
+}
+
+/// One entry of the feed.
+#[derive(Clone, Debug)]
+pub struct FeedEntry {
+    /// Its revision.
+    pub revision: u64,
+    /// Of the tenant's change before it.
+    pub prev_revision: u64,
+    /// Where.
+    pub tenant: TenantId,
+    /// What is different now.
+    pub facts: ChangedFacts,
+}
+
+/// Whose facts a change touches.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub tenant: bool,
+    pub people: Vec<PersonId>,
+    pub jobs: Vec<JobId>,
+}
+
+/// A change under way. Dropped before `commit`, nothing of it happened.
+pub(super) struct ChangeTx {
+    pub tx: WriteTx,
+    pub tenant: tenants::Model,
+    pub touched: Touched,
+    intent: Intent,
+    head: head::Model,
+    replayed: Option<Receipt>,
+}
+
+impl Store {
+    /// Begins a change of an open tenant.
+    pub(super) async fn change(&self, intent: Intent) -> Result<ChangeTx, Error> {
+        let change = self.change_also_closed(intent).await?;
+        if change.tenant.closed { Err(Error::TenantNotAllowed) } else { Ok(change) }
+    }
+
+    /// Begins a change of a tenant that may be closed.
+    pub(super) async fn change_also_closed(&self, intent: Intent) -> Result<ChangeTx, Error> {
+        let tx = self.db.write().await?;
+        let head = head::Entity::find_by_id(1).lock_exclusive().one(&*tx).await?.ok_or(Error::Corrupt("head"))?;
+        let tenant = tenants::Entity::find_by_id(intent.tenant.as_str()).one(&*tx).await?.ok_or(Error::TenantNotAllowed)?;
+        let replayed = match &intent.key {
+            Some(key) => replay(&tx, &intent, key).await?,
+            None => None,
+        };
+        Ok(ChangeTx { tx, tenant, touched: Touched::default(), intent, head, replayed })
+    }
+
+    /// Begins the change that makes a tenant, whose row the caller has just written.
+    pub(super) async fn change_of_new_tenant(
+        &self,
+        intent: Intent,
+        tenant: tenants::Model,
+        tx: WriteTx,
+        head: head::Model,
+    ) -> ChangeTx {
+        ChangeTx { tx, tenant, touched: Touched { tenant: true, ..Touched::default() }, intent, head, replayed: None }
+    }
+
+    /// Makes the change durable and tells the feed.
+    pub(super) async fn commit<T: Serialize>(
+        &self,
+        change: ChangeTx,
+        kind: &str,
+        subject: String,
+        before: Option<&T>,
+        after: &T,
+    ) -> Result<Receipt, Error> {
+        let made = change.revision();
+        let row = changes::ActiveModel {
+            tenant_id: Set(change.tenant.tenant_id.clone()),
+            revision: Set(made),
+            prev_revision: Set(change.tenant.last_revision),
+            committed_at: Set(self.clock.wall_micros()),
+            kind: Set(kind.to_owned()),
+            subject: Set(subject),
+            actor: Set(change.intent.actor.clone()),
+            reason: Set(change.intent.reason.clone()),
+            before: Set(before.map(json).transpose()?),
+            after: Set(json(after)?),
+            facts: Set(json(&facts::of(&*change.tx, &change.intent.tenant, &change.touched).await?)?),
+            idempotency_key: Set(change.intent.key.as_ref().map(|key| key.key.clone())),
+        };
+        changes::Entity::insert(row).exec_without_returning(&*change.tx).await?;
+        set_revisions(&change.tx, &change.tenant.tenant_id, made).await?;
+        change.remember(made).await?;
+        change.tx.commit().await?;
+        self.head.send_replace(revision(made));
+        Ok(Receipt { revision: revision(made), replayed: false })
+    }
+
+    /// Ends a change that has nothing to change; its key is remembered all the same.
+    pub(super) async fn nothing_to_change(&self, change: ChangeTx) -> Result<Receipt, Error> {
+        let newest = change.tenant.last_revision;
+        change.remember(newest).await?;
+        change.tx.commit().await?;
+        Ok(Receipt { revision: revision(newest), replayed: false })
+    }
+
+    /// The entries of the feed after `cursor`, in order, at most `limit`, and the newest revision of the database.
+    pub async fn feed(&self, cursor: u64, limit: u64) -> Result<(Vec<FeedEntry>, u64), Error> {
+        let tx = self.db.read().await?;
+        let newest = revision(super::head(&tx).await?.revision);
+        let rows = changes::Entity::find()
+            .filter(changes::Column::Revision.gt(stored(cursor)))
+            .order_by_asc(changes::Column::Revision)
+            .limit(limit)
+            .all(&tx)
+            .await?;
+        let entry = |row: changes::Model| {
+            Ok(FeedEntry {
+                revision: revision(row.revision),
+                prev_revision: revision(row.prev_revision),
+                tenant: TenantId::trusted(row.tenant_id),
+                facts: serde_json::from_str(&row.facts).map_err(|_| Error::Corrupt("changes.facts"))?,
+            })
+        };
+        Ok((rows.into_iter().map(entry).collect::<Result<_, Error>>()?, newest))
+    }
+
+    /// A page of the audit log, newest first.
+    pub async fn changes(&self, tenant: &TenantId, subject: &str, page: &Page) -> Result<Vec<changes::Model>, Error> {
+        let tx = self.db.read().await?;
+        super::tenants::open(&tx, tenant).await?;
+        let mut query = changes::Entity::find().filter(changes::Column::TenantId.eq(tenant.as_str()));
+        if !subject.is_empty() {
+            query = query.filter(changes::Column::Subject.eq(subject));
+        }
+        if let Some(before) = page.after.as_deref().and_then(|token| token.parse::<i64>().ok()) {
+            query = query.filter(changes::Column::Revision.lt(before));
+        }
+        Ok(query.order_by_desc(changes::Column::Revision).limit(page.limit()).all(&tx).await?)
+    }
+}
+
+impl ChangeTx {
+    /// The revision that this change will have.
+    pub fn revision(&self) -> i64 {
+        self.head.revision + 1
+    }
+
+    /// What an earlier call with the same key made.
+    pub fn replayed(&self) -> Option<Receipt> {
+        self.replayed
+    }
+
+    /// The tenant.
+    pub fn tenant_id(&self) -> &TenantId {
+        &self.intent.tenant
+    }
+
+    async fn remember(&self, made: i64) -> Result<(), Error> {
+        let Some(key) = &self.intent.key else { return Ok(()) };
+        let row = request_keys::ActiveModel {
+            tenant_id: Set(self.intent.tenant.as_str().to_owned()),
+            actor: Set(self.intent.actor.clone()),
+            idempotency_key: Set(key.key.clone()),
+            request_hash: Set(key.request_hash.clone()),
+            revision: Set(made),
+        };
+        request_keys::Entity::insert(row).exec_without_returning(&*self.tx).await?;
+        Ok(())
+    }
+}
+
+async fn replay(tx: &WriteTx, intent: &Intent, key: &RequestKey) -> Result<Option<Receipt>, Error> {
+    let id = (intent.tenant.as_str().to_owned(), intent.actor.clone(), key.key.clone());
+    match request_keys::Entity::find_by_id(id).one(&**tx).await? {
+        None => Ok(None),
+        Some(row) if row.request_hash == key.request_hash => {
+            Ok(Some(Receipt { revision: revision(row.revision), replayed: true }))
+        }
+        Some(_) => Err(Error::KeyReused),
+    }
+}
+
+async fn set_revisions(tx: &WriteTx, tenant: &str, made: i64) -> Result<(), Error> {
+    use sea_orm::sea_query::Expr;
+    head::Entity::update_many().col_expr(head::Column::Revision, Expr::value(made)).exec(&**tx).await?;
+    tenants::Entity::update_many()
+        .col_expr(tenants::Column::LastRevision, Expr::value(made))
+        .filter(tenants::Column::TenantId.eq(tenant))
+        .exec(&**tx)
+        .await?;
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|_| Error::Corrupt("changes.after"))
+}
+
+/// A revision as the database takes it; one beyond its range is beyond every row.
+fn stored(revision: u64) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,216 @@
+// Plays a story through @grpc/grpc-js, with the API from the files of proto/; tests/stories/README.md has the form.
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { isDeepStrictEqual } = require('node:util');
+const grpc = require('@grpc/grpc-js');
+const loader = require('@grpc/proto-loader');
+const protobuf = require('protobufjs');
+
+const LIMIT_MS = 30_000;
+const CALL_LIMIT_MS = 10_000;
+// Between two tries of an `eventually` step: it only keeps the tries from being a load.
+const PACE_MS = 50;
+
+const PROTO = path.join(__dirname, '..', '..', 'proto');
+const API = grpc.loadPackageDefinition(
+  loader.loadSync(
+    fs.readdirSync(PROTO, { recursive: true }).filter((file) => file.endsWith('.proto')),
+    { includeDirs: [PROTO], enums: String, longs: String, defaults: true },
+  ),
+);
+
+// The library hands out the status details as bytes.
+const STATUS = protobuf.parse(`
+  syntax = "proto3";
+  message Any { string type_url = 1; bytes value = 2; }
+  message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
+  message ErrorInfo { string reason = 1; string domain = 2; map<string, string> metadata = 3; }
+`).root;
+
+class Mismatch extends Error {
+  constructor(expected, actual) {
+    super(`expected ${JSON.stringify(expected, null, 2)}\nactual   ${JSON.stringify(actual, null, 2)}`);
+  }
+}
+
+/** What a stream has brought and the story has not yet looked at: frames, and at last its outcome. */
+class Stream {
+  #items = [];
+  #wake = () => {};
+
+  constructor(call) {
+    call.on('data', (frame) => this.#put(['frame', frame]));
+    call.on('error', (error) => this.#put(['end', outcome(error)]));
+    call.on('end', () => this.#put(['end', outcome()]));
+  }
+
+  /** The next item that is not an ignored frame, if it is as expected. */
+  async expect(kind, expected, ignore) {
+    const deadline = Date.now() + LIMIT_MS;
+    for (;;) {
+      const item = await this.#next(deadline);
+      if (!item) throw new Mismatch({ [kind]: expected }, `nothing within ${LIMIT_MS} ms`);
+      if (item[0] === kind && matches(expected, item[1])) return item[1];
+      const ignored = item[0] === 'frame' && Object.keys(item[1]).every((key) => ignore.includes(key));
+      if (!ignored) throw new Mismatch({ [kind]: expected }, { [item[0]]: item[1] });
+    }
+  }
+
+  #put(item) {
+    this.#items.push(item);
+    this.#wake();
+  }
+
+  async #next(deadline) {
+    if (this.#items.length === 0) {
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, deadline - Date.now());
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return this.#items.shift();
+  }
+}
+
+class Client {
+  #channels = {};
+  #tokens = JSON.parse(fs.readFileSync(process.env.CREWLINE_TOKENS, 'utf8'));
+
+  call(method, caller, request) {
+    const [service, name, metadata] = this.#prepare(method, caller);
+    return new Promise((resolve) => {
+      const options = { deadline: Date.now() + CALL_LIMIT_MS };
+      service[name](to_proto(request), metadata, options, (error, response) => resolve(outcome(error, response)));
+    });
+  }
+
+  open(method, caller, request) {
+    const [service, name, metadata] = this.#prepare(method, caller);
+    return new Stream(service[name](to_proto(request), metadata));
+  }
+
+  #prepare(method, caller) {
+    const [service, name] = method.split('/');
+    this.#channels[service] ??= new (service.split('.').reduce((found, key) => found[key], API))(
+      process.env[`CREWLINE_${service.split('.')[1].toUpperCase()}`],
+      grpc.credentials.createInsecure(),
+    );
+    const metadata = new grpc.Metadata();
+    metadata.set('authorization', `Bearer ${this.#tokens[caller]}`);
+    metadata.set('x-crewline-tenant', process.env.CREWLINE_TENANT);
+    return [this.#channels[service], name, metadata];
+  }
+}
+
+/** How a call or a stream ended. */
+function outcome(error, response) {
+  if (!error) return { code: 'OK', reason: '', response };
+  const code = grpc.status[error.code];
+  const infos = (error.metadata?.get('grpc-status-details-bin') ?? [])
+    .flatMap((bytes) => STATUS.lookupType('Status').decode(bytes).details)
+    .filter((detail) => detail.typeUrl === 'type.googleapis.com/google.rpc.ErrorInfo')
+    .map((detail) => STATUS.lookupType('ErrorInfo').decode(detail.value).toJSON());
+  if (infos.length !== 1 || infos[0].domain !== 'crewline') {
+    return { code, reason: `not one ErrorInfo of Crewline: ${JSON.stringify(infos)}`, message: error.details };
+  }
+  return { code, reason: infos[0].reason, metadata: infos[0].metadata ?? {}, message: error.details };
+}
+
+/** The library knows messages, not proto3 JSON; in what stories send, only a field mask looks different in it. */
+function to_proto(request) {
+  if (!request.updateMask) return request;
+  const paths = request.updateMask.split(',').map((field) => field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+  return { ...request, updateMask: { paths } };
+}
+
+function matches(expected, actual) {
+  if (Array.isArray(expected)) {
+    return Array.isArray(actual) && expected.length === actual.length && expected.every((e, i) => matches(e, actual[i]));
+  }
+  if (typeof expected === 'object') {
+    return typeof actual === 'object' && actual !== null && Object.keys(expected).every((k) => matches(expected[k], actual[k]));
+  }
+  return isDeepStrictEqual(expected, actual);
+}
+
+function fill(value, variables) {
+  if (typeof value === 'string') {
+    return value.replace(/\$\{(\w+)\}/g, (_, name) => {
+      if (!(name in variables)) throw new Error(`no variable ${name}`);
+      return variables[name];
+    });
+  }
+  if (Array.isArray(value)) return value.map((element) => fill(element, variables));
+  if (typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, element]) => [key, fill(element, variables)]));
+  }
+  return value;
+}
+
+class Player {
+  #client = new Client();
+  #ignore;
+  #streams = {};
+  #variables = { tenant: process.env.CREWLINE_TENANT };
+
+  constructor(story) {
+    this.#ignore = story.ignore;
+  }
+
+  async play(raw) {
+    const step = fill(raw, this.#variables);
+    if (step.open) {
+      this.#streams[step.open] = this.#client.open(step.call, step.as, step.request);
+    } else if (step.call) {
+      this.#save(step, (await this.#call(step)).response);
+    } else if (step.frame) {
+      for (const name of step.on) this.#save(step, await this.#streams[name].expect('frame', step.frame, this.#ignore));
+    } else {
+      const expected = { code: 'OK', reason: '', ...step.end };
+      for (const name of step.on) await this.#streams[name].expect('end', expected, this.#ignore);
+    }
+  }
+
+  async #call(step) {
+    const expected = { code: 'OK', reason: '', ...step.expect };
+    const deadline = Date.now() + LIMIT_MS;
+    for (;;) {
+      const actual = await this.#client.call(step.call, step.as, step.request);
+      if (matches(expected, actual)) return actual;
+      if (!step.eventually || Date.now() > deadline) throw new Mismatch(expected, actual);
+      await new Promise((resolve) => setTimeout(resolve, PACE_MS));
+    }
+  }
+
+  #save(step, source) {
+    for (const [name, where] of Object.entries(step.save ?? {})) {
+      this.#variables[name] = where.split('.').reduce((value, key) => value[key], source);
+    }
+  }
+}
+
+async function main() {
+  const story = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
+  const player = new Player(story);
+  console.log(story.title);
+  for (const [index, step] of story.steps.entries()) {
+    const number = String(index + 1).padStart(3);
+    try {
+      await player.play(step);
+    } catch (error) {
+      console.error(`FAILED ${number}  ${step.say}\n${error instanceof Mismatch ? error.message : error.stack}`);
+      process.exit(1);
+    }
+    console.log(`ok ${number}  ${step.say}`);
+  }
+  console.log(`${story.steps.length} steps passed`);
+  // The streams that are still open would keep the process alive.
+  process.exit(0);
+}
+
+main();
