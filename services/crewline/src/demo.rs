@@ -1,6 +1,6 @@
 //! The story of the product, played over gRPC by everybody who takes part in it, and checked step by step.
 
-mod office;
+pub mod office;
 mod scenes;
 mod stage;
 

@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn a_lease_counts_from_the_sending_of_the_renewal() {
         let lease = Lease::default();
-        let at = |millis| Moment::from_nanos(millis * 1_000_000);
+        let at = |millis: u64| Moment::from_nanos(millis * 1_000_000);
         assert!(!lease.is_valid(at(0)));
         lease.renew(at(100));
         assert!(lease.is_valid(at(2_099)));

@@ -1,0 +1,101 @@
+//! A reader of a thread's stream, which checks with every event what every stream must keep: no gap, no double, a chain.
+
+use chat::watch_thread_request::Position;
+use chat::watch_thread_response::Frame;
+use crewline::party::{Party, reason};
+use crewline_api::chat::v1 as chat;
+use tonic::{Status, Streaming};
+
+use crate::running::PATIENCE;
+
+pub struct Reader {
+    stream: Streaming<chat::WatchThreadResponse>,
+    /// The number of the newest event; where it began, before the first.
+    pub seq: u64,
+    /// The bodies so far.
+    pub bodies: Vec<String>,
+    /// The newest cursor.
+    pub cursor: String,
+}
+
+impl Reader {
+    pub async fn open(party: &Party, thread: &str) -> Self {
+        Self::open_at(party, thread, Position::AfterSeq(0)).await
+    }
+
+    pub async fn open_at(party: &Party, thread: &str, position: Position) -> Self {
+        Self::try_open_at(party, thread, position).await.expect("a stream")
+    }
+
+    pub async fn try_open_at(party: &Party, thread: &str, position: Position) -> Result<Self, Status> {
+        let seq = match position {
+            Position::AfterSeq(seq) => seq,
+            // Which number a cursor stands for is the server's: the first event tells.
+            Position::Cursor(_) => u64::MAX,
+        };
+        let watch = chat::WatchThreadRequest { thread_id: thread.into(), position: Some(position), stop_at_head: false };
+        let stream = party.threads().watch_thread(watch).await?.into_inner();
+        Ok(Self { stream, seq, bodies: Vec::new(), cursor: String::new() })
+    }
+
+    /// The next frame.
+    pub async fn frame(&mut self) -> Result<Option<Frame>, Status> {
+        let next = tokio::time::timeout(PATIENCE, self.stream.message()).await.expect("a frame within the limit")?;
+        let frame = next.map(|response| response.frame.expect("a frame that says something"));
+        match &frame {
+            Some(Frame::Events(batch)) => self.take(batch),
+            Some(Frame::CaughtUp(caught_up)) => {
+                if self.seq != u64::MAX {
+                    assert_eq!(caught_up.seq, self.seq, "caught up where the events end");
+                }
+                self.cursor.clone_from(&caught_up.cursor);
+            }
+            Some(Frame::Closing(closing)) => self.cursor.clone_from(&closing.cursor),
+            _ => {}
+        }
+        Ok(frame)
+    }
+
+    /// Reads until the event `seq` has come. Anything but events and signs of life on the way is an error.
+    pub async fn read_to(&mut self, seq: u64) {
+        while self.seq < seq || self.seq == u64::MAX {
+            match self.frame().await.expect("a stream that lives") {
+                Some(Frame::Opened(_) | Frame::Events(_) | Frame::CaughtUp(_) | Frame::Progress(_)) => {}
+                other => panic!("{other:?} before event {seq}; the newest was {}", self.seq),
+            }
+        }
+    }
+
+    /// Reads until a frame for which `wanted` gives something.
+    pub async fn until<T>(&mut self, wanted: impl Fn(&Frame) -> Option<T>) -> T {
+        loop {
+            let frame = self.frame().await.expect("a stream that lives").expect("a stream that goes on");
+            if let Some(found) = wanted(&frame) {
+                return found;
+            }
+        }
+    }
+
+    /// Reads to the end: the reasons that `Closing` and the status gave.
+    pub async fn end(&mut self) -> (chat::ClosingReason, String) {
+        let closing = self.until(|frame| if let Frame::Closing(closing) = frame { Some(closing.reason()) } else { None }).await;
+        let status = self.frame().await.expect_err("a status after the last frame");
+        (closing, reason(&status))
+    }
+
+    fn take(&mut self, batch: &chat::EventBatch) {
+        assert!(!batch.events.is_empty(), "an empty batch");
+        for event in &batch.events {
+            if self.seq == u64::MAX {
+                self.seq = event.prev_seq;
+            }
+            assert_eq!(event.prev_seq, self.seq, "the chain of {}", event.seq);
+            assert_eq!(event.seq, self.seq + 1, "every event of these threads is for everybody");
+            self.seq = event.seq;
+            let Some(chat::event::Payload::MessagePosted(message)) = &event.payload else { panic!("an event of no kind") };
+            assert_eq!(message.seq, event.seq);
+            self.bodies.push(message.body.clone());
+        }
+        self.cursor.clone_from(&batch.cursor);
+    }
+}

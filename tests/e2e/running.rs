@@ -1,0 +1,183 @@
+//! Processes of the real binary, on ports that the system chooses and in directories of their own.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crewline::config::Config;
+use crewline::endpoints::Endpoints;
+use crewline::party::Pair;
+use tempfile::TempDir;
+use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+/// How long a test waits for what must come about.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process, killed when it is dropped.
+pub struct Running {
+    child: Child,
+    role: &'static str,
+    environment: BTreeMap<String, String>,
+    folder: TempDir,
+    pub endpoints: Endpoints,
+}
+
+/// The path of the binary: `tests/run` builds it first.
+pub fn binary() -> PathBuf {
+    let tests = std::env::current_exe().expect("this test");
+    let path = tests.parent().and_then(Path::parent).expect("the target directory").join("crewline");
+    assert!(path.is_file(), "{} is not there: run `cargo build` first, or tests/run", path.display());
+    path
+}
+
+/// A command of the binary that sees none of the suite's own variables.
+pub fn command(data_dir: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command.arg("--data-dir").arg(data_dir).stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CREWLINE_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+impl Running {
+    /// Both services in one process.
+    pub async fn pair() -> Self {
+        Self::start("all", &[]).await
+    }
+
+    /// Services with configuration of the environment's kind.
+    pub async fn start(role: &'static str, environment: &[(&str, &str)]) -> Self {
+        let mut settings = BTreeMap::from([
+            ("CREWLINE_PERMISSIONS__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            ("CREWLINE_CHAT__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            ("CREWLINE_DEMO_TENANT".to_owned(), "false".to_owned()),
+        ]);
+        settings.extend(environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
+        let folder = TempDir::new().expect("a folder");
+        let child = spawn(role, &settings, folder.path());
+        let mut running = Self { child, role, environment: settings, folder, endpoints: Endpoints::default() };
+        running.endpoints = running.wait_for_endpoints().await;
+        // A later start of this process takes the same ports, as a restarted service does.
+        for (name, address) in [("PERMISSIONS", running.endpoints.permissions), ("CHAT", running.endpoints.chat)] {
+            if let Some(address) = address {
+                running.environment.insert(format!("CREWLINE_{name}__LISTEN"), address.to_string());
+            }
+        }
+        running.wait_until_serving().await;
+        running
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Callers of a pair.
+    pub async fn callers(&self) -> Pair {
+        let config = Config::read(None, Some(self.data_dir())).expect("the defaults");
+        Pair::new(&config, self.endpoints).await.expect("a signing key")
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    /// Starts the process again, in the same directory and on the same ports, and waits until it serves.
+    pub async fn restart(&mut self) {
+        self.child = spawn(self.role, &self.environment, self.folder.path());
+        self.wait_until_serving().await;
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        let killed = Command::new("kill").arg(self.process_id().to_string()).status().expect("kill");
+        assert!(killed.success());
+        self.exit().await
+    }
+
+    /// Waits for the end.
+    pub async fn exit(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "the process does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    async fn wait_for_endpoints(&mut self) -> Endpoints {
+        let began = Instant::now();
+        loop {
+            if let Some(endpoints) = Endpoints::read(self.folder.path()) {
+                return endpoints;
+            }
+            let ended = self.child.try_wait().expect("a child");
+            assert!(ended.is_none() && began.elapsed() < PATIENCE, "it does not start: {ended:?}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn wait_until_serving(&self) {
+        for address in [self.endpoints.permissions, self.endpoints.chat].into_iter().flatten() {
+            let began = Instant::now();
+            while !serves(address).await {
+                assert!(began.elapsed() < PATIENCE, "{address} does not serve\n{}", self.log());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+}
+
+/// Whether health says that the whole server serves.
+pub async fn serves(address: SocketAddr) -> bool {
+    health(address).await == Some(ServingStatus::Serving)
+}
+
+/// What health says of the whole server; nothing if nobody answers.
+pub async fn health(address: SocketAddr) -> Option<ServingStatus> {
+    let channel = Endpoint::from_shared(format!("http://{address}")).ok()?.connect().await.ok()?;
+    let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await.ok()?;
+    Some(answer.into_inner().status())
+}
+
+fn spawn(role: &str, settings: &BTreeMap<String, String>, folder: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+    command(folder)
+        .args(["serve", "--role", role])
+        .envs(settings)
+        .stdout(log.try_clone().expect("a log"))
+        .stderr(log)
+        .spawn()
+        .expect("the binary")
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended_before = self.child.kill();
+        let _status = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("--- the last lines of the process's log ---");
+            tail.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
+}

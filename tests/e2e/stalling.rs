@@ -1,0 +1,92 @@
+//! P5: a watcher that stalls costs next to nothing, and is then served from the store.
+
+use std::time::Duration;
+
+use crewline_api::chat::v1 as chat;
+use crewline_api::chat::v1::thread_service_client::ThreadServiceClient;
+use futures_util::{StreamExt, stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tonic::Request;
+use tonic::transport::Endpoint;
+
+use crate::company::Company;
+use crate::reader::Reader;
+use crate::running::Running;
+
+const EVENTS: u64 = 10_000;
+const WINDOW: u32 = 64 * 1024;
+
+#[tokio::test]
+async fn a_watcher_that_stalls_for_ten_thousand_events_costs_less_than_a_mebibyte_and_is_served_from_the_store() {
+    let metrics = free_address().await;
+    let running = Running::start("all", &[("CREWLINE_TELEMETRY__METRICS_LISTEN", &metrics)]).await;
+    let company = Company::open(&running.callers().await).await;
+
+    // The same load with a watcher that reads: caches, pools and the allocator grow to what they need.
+    let mut healthy = Reader::open(&company.tina, &company.thread).await;
+    text_many(&company, 0).await;
+    healthy.read_to(EVENTS).await;
+    let before = anonymous_kib(running.process_id());
+
+    let channel = Endpoint::from_shared(format!("http://{}", running.endpoints.chat.expect("chat")))
+        .expect("a url")
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .connect()
+        .await
+        .expect("connected");
+    let mut watch = Request::new(chat::WatchThreadRequest { thread_id: company.thread.clone(), ..Default::default() });
+    watch.metadata_mut().insert("authorization", format!("Bearer {}", company.theo.token).parse().expect("ascii"));
+    let mut stalled = ThreadServiceClient::new(channel).watch_thread(watch).await.expect("a stream").into_inner();
+
+    text_many(&company, EVENTS).await;
+    healthy.read_to(2 * EVENTS).await;
+    let cost = anonymous_kib(running.process_id()).saturating_sub(before);
+    println!("a stalled watcher of {EVENTS} events costs {cost} KiB");
+    assert!(cost < 1024, "{cost} KiB");
+
+    let pages = store_pages(&metrics).await;
+    let mut seq = 0;
+    while seq < 2 * EVENTS {
+        let response = tokio::time::timeout(Duration::from_secs(30), stalled.message()).await.expect("served").expect("alive");
+        if let Some(chat::watch_thread_response::Frame::Events(batch)) = response.expect("more").frame {
+            for event in batch.events {
+                assert_eq!((event.prev_seq, event.seq), (seq, seq + 1));
+                seq = event.seq;
+            }
+        }
+    }
+    let read = store_pages(&metrics).await - pages;
+    println!("{read} pages were read from the store");
+    assert!(read >= f64::from(u32::try_from(EVENTS / 200).expect("small")), "only {read} pages");
+}
+
+async fn text_many(company: &Company, from: u64) {
+    let numbers = stream::iter(from..from + EVENTS);
+    numbers
+        .for_each_concurrent(32, |number| async move {
+            company.text(&number.to_string(), "a text of the usual length, with a question about the appointment").await;
+        })
+        .await;
+}
+
+/// Memory of the process that no file backs.
+fn anonymous_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a live process");
+    let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
+}
+
+async fn store_pages(metrics: &str) -> f64 {
+    let mut socket = TcpStream::connect(metrics).await.expect("the endpoint");
+    socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.expect("asked");
+    let mut text = String::new();
+    socket.read_to_string(&mut text).await.expect("answered");
+    let line = text.lines().find(|line| line.starts_with("crewline_chat_store_pages")).expect("the counter");
+    line.rsplit(' ').next().and_then(|number| number.trim().parse().ok()).expect("a number")
+}
+
+async fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("its address").to_string()
+}
