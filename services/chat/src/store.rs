@@ -15,6 +15,7 @@ use std::sync::Arc;
 use chassis::clock::Clock;
 use chassis::db::{Db, DbError};
 use chassis::ids::Ids;
+use tokio::sync::Semaphore;
 
 /// The store. Clones share it.
 #[derive(Clone, Debug)]
@@ -24,11 +25,17 @@ pub struct Store {
     ids: Ids,
     /// The key of the content hashes in `sent_ids`: kept apart from the database, whose bodies may be erased one day.
     hash_key: Arc<[u8]>,
+    /// Streams that may read at the same time.
+    catch_up: Arc<Semaphore>,
 }
+
+/// Fewer than the database's readers: the rest is for calls.
+const CATCH_UP_READERS: usize = 3;
 
 impl Store {
     /// Opens the database in the file `path` and brings its schema up to date.
     pub async fn open(path: &Path, clock: Clock, ids: Ids, hash_key: &[u8]) -> Result<Self, DbError> {
-        Ok(Self { db: Db::open::<migrations::Migrations>(path).await?, clock, ids, hash_key: hash_key.into() })
+        let db = Db::open::<migrations::Migrations>(path).await?;
+        Ok(Self { db, clock, ids, hash_key: hash_key.into(), catch_up: Arc::new(Semaphore::new(CATCH_UP_READERS)) })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::clock::{Clock, Moment};
+use chassis::db::to_completion;
 use chassis::ids::Ids;
 use chassis::lifecycle::Drain;
 use crewline_api::chat::v1 as pb;
@@ -26,17 +27,14 @@ use crate::fanout::Watcher;
 use crate::metrics::{Metrics, OpenStream};
 use crate::model::{Audience, Event, Thread, ThreadKey};
 use crate::store::Store;
+use crate::store::events::EventPage;
 use crate::streams::StreamPlace;
 use crate::wire::frames;
 
-/// Rows read from the store at once.
-const PAGE: u64 = 200;
 /// Events in one frame.
 const BATCH: usize = 64;
 /// Bytes in one frame, about; one event may be larger.
 const BATCH_BYTES: usize = 32 * 1024;
-/// Bytes that a stream holds between two frames; the rest of a page is read again.
-const READY_BYTES: usize = 64 * 1024;
 /// A stream without fresh knowledge of access ends after so long.
 const HOLD_LIMIT: Duration = Duration::from_secs(10);
 const PROGRESS_EVERY: Duration = Duration::from_secs(25);
@@ -270,8 +268,7 @@ impl ThreadWatch {
             return Ok(None);
         }
         self.node.metrics.store_pages.add(1, &[]);
-        let read = self.node.store.events(&self.key, self.audience, self.cursor.seq, PAGE).await;
-        let page = read.map_err(End::Failed)?.ok_or(End::Failed(Denial::NoThread.into()))?;
+        let page = self.read_page().await.map_err(End::Failed)?;
         self.place = Place::from(&page.thread);
         self.head = page.thread.head.seq;
         self.first_available = page.thread.first_available();
@@ -287,10 +284,17 @@ impl ThreadWatch {
             return Ok(Some(ResetReason::HistoryForked));
         }
         self.cursor.tag = Some(follows.tag);
-        let whole = u64::try_from(page.events.len()).unwrap_or(u64::MAX) < PAGE;
         let last = page.events.last().map_or(self.cursor.seq, |event| event.at.seq);
-        self.make_ready(page.events.into_iter().map(Arc::new), if whole { self.head } else { last });
+        self.make_ready(page.events.into_iter().map(Arc::new), if page.is_last { self.head } else { last });
         Ok(None)
+    }
+
+    /// In a task of its own: the transport asks for the frame after the one that it cannot send yet, and then asks no more until
+    /// it can. A read that stood still with the stream would keep its connection from everybody else.
+    async fn read_page(&self) -> Result<EventPage, Error> {
+        let (store, key, audience, after) = (self.node.store.clone(), self.key.clone(), self.audience, self.cursor.seq);
+        let page = to_completion(async move { store.events(&key, audience, after).await }).await??;
+        page.ok_or(Denial::NoThread.into())
     }
 
     fn fill_from_ring(&mut self) -> bool {
@@ -305,18 +309,10 @@ impl ThreadWatch {
         true
     }
 
-    /// Takes as many of `events` as a stream may hold. All of them bring the cursor to `scanned_to`.
+    /// Takes the events that bring the cursor to `scanned_to`.
     fn make_ready(&mut self, events: impl Iterator<Item = Arc<Event>>, scanned_to: u64) {
         self.scanned_to = scanned_to;
-        let mut bytes = 0;
-        for event in events {
-            bytes += event.weight();
-            if bytes > READY_BYTES && !self.ready.is_empty() {
-                self.scanned_to = self.ready.back().map_or(scanned_to, |last| last.at.seq);
-                break;
-            }
-            self.ready.push_back(event);
-        }
+        self.ready.extend(events);
         if self.ready.is_empty() {
             self.cursor.seq = self.cursor.seq.max(self.scanned_to);
         }

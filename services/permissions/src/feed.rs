@@ -4,10 +4,12 @@
 //! A commit only wakes the feed; what it sends it reads from the database, by cursor. A renewal is answered after every change
 //! that was committed before it was received: that is what makes a node's view fresh.
 
+use std::future::Future;
 use std::time::Duration;
 
 use async_stream::try_stream;
 use chassis::clock::Clock;
+use chassis::db::to_completion;
 use chassis::identity::Identity;
 use chassis::ids::is_external_id;
 use chassis::lifecycle::Drain;
@@ -52,6 +54,7 @@ pub struct Feed {
 }
 
 /// Which tenants a node watches.
+#[derive(Clone)]
 struct Watched {
     token: Identity,
     asked: Vec<String>,
@@ -80,9 +83,10 @@ impl Feed {
             let watched = Watched { token, asked: hello.tenant_ids };
 
             let mut cursor = hello.cursor;
-            let (_, newest) = self.store.feed(cursor, 0).await?;
-            if hello.epoch != self.store.epoch().await? || cursor > newest {
-                let snapshot = self.store.snapshot(|tenant| watched.includes(tenant)).await?;
+            let (_, newest) = self.read(move |store| async move { store.feed(cursor, 0).await }).await?;
+            if hello.epoch != self.read(|store| async move { store.epoch().await }).await? || cursor > newest {
+                let wanted = watched.clone();
+                let snapshot = self.read(|store| async move { store.snapshot(|tenant| wanted.includes(tenant)).await }).await?;
                 cursor = snapshot.revision;
                 for frame in frames(snapshot) {
                     yield frame;
@@ -93,7 +97,7 @@ impl Feed {
                 let wake = self.wake(&mut inbound, &mut commits, expiry, cursor).await?;
                 let (before, mut told) = (cursor, cursor);
                 loop {
-                    let (entries, newest) = self.store.feed(cursor, PAGE).await?;
+                    let (entries, newest) = self.read(move |store| async move { store.feed(cursor, PAGE).await }).await?;
                     let Some(last) = entries.last().map(|entry| entry.revision) else {
                         cursor = newest.max(cursor);
                         break;
@@ -117,6 +121,14 @@ impl Feed {
                 }
             }
         }
+    }
+
+    /// Reads in a task of its own: a stream that nobody asks for frames stands still, and must not keep a connection meanwhile.
+    async fn read<T: Send + 'static, F>(&self, read: impl FnOnce(Store) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        to_completion(read(self.store.clone())).await?
     }
 
     /// Waits for a reason to look at the database, or to end.

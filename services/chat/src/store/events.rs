@@ -9,6 +9,11 @@ use super::rows::{position, stored};
 use crate::error::Error;
 use crate::model::{Audience, Event, Payload, Thread, ThreadKey};
 
+/// Rows in one page.
+const PAGE_ROWS: u64 = 200;
+/// Bytes in one page, about: a stream that nobody reads holds one. A single event may be larger.
+const PAGE_BYTES: usize = 64 * 1024;
+
 /// A page of events, and the thread as it was when they were read: one snapshot.
 #[derive(Clone, Debug)]
 pub struct EventPage {
@@ -16,11 +21,16 @@ pub struct EventPage {
     pub thread: Thread,
     /// The events that the audience sees, in order.
     pub events: Vec<Event>,
+    /// Nothing that the audience sees follows them.
+    pub is_last: bool,
 }
 
 impl Store {
-    /// The events after `after` that `audience` sees, at most `limit`; `None` if there is no such thread.
-    pub async fn events(&self, key: &ThreadKey, audience: Audience, after: u64, limit: u64) -> Result<Option<EventPage>, Error> {
+    /// A page of the events after `after` that `audience` sees; `None` if there is no such thread.
+    ///
+    /// Waits for its turn among the streams that catch up, so that they leave connections to the calls.
+    pub async fn events(&self, key: &ThreadKey, audience: Audience, after: u64) -> Result<Option<EventPage>, Error> {
+        let _turn = self.catch_up.acquire().await;
         let tx = self.db.read().await?;
         let Some(row) = super::threads::find(&tx, &key.tenant, key.thread).await? else { return Ok(None) };
         let mut query = thread_events::Entity::find()
@@ -30,9 +40,20 @@ impl Store {
         if audience == Audience::Crew {
             query = query.filter(thread_events::Column::Audience.eq(<&str>::from(Audience::Crew)));
         }
-        let rows = query.order_by_asc(thread_events::Column::Seq).limit(limit).all(&tx).await?;
-        let events = rows.into_iter().map(Event::try_from).collect::<Result<_, _>>()?;
-        Ok(Some(EventPage { thread: row.try_into()?, events }))
+        let rows = query.order_by_asc(thread_events::Column::Seq).limit(PAGE_ROWS).all(&tx).await?;
+        let read = rows.len();
+        let mut bytes = 0;
+        let mut events = Vec::with_capacity(read);
+        for row in rows {
+            let event = Event::try_from(row)?;
+            bytes += event.weight();
+            if bytes > PAGE_BYTES && !events.is_empty() {
+                break;
+            }
+            events.push(event);
+        }
+        let is_last = events.len() == read && u64::try_from(read).unwrap_or(u64::MAX) < PAGE_ROWS;
+        Ok(Some(EventPage { thread: row.try_into()?, events, is_last }))
     }
 
     /// Appends an event: takes the thread's next number and moves its heads.
