@@ -67,6 +67,15 @@ impl Db {
         Ok(Self { writer, reader, places: Arc::new(Semaphore::new(MAX_WAITING_WRITES)) })
     }
 
+    /// Closes every connection; SQLite then folds its write-ahead log into the database.
+    pub async fn close(&self) {
+        for connection in [&self.reader, &self.writer] {
+            if let Err(error) = connection.clone().close().await {
+                tracing::warn!(cause = cause(&error), "a database connection did not close well");
+            }
+        }
+    }
+
     /// Begins a read: everything that it sees is of one moment.
     pub async fn read(&self) -> Result<DatabaseTransaction, DbError> {
         Ok(self.reader.begin().await?)

@@ -10,9 +10,12 @@ use tonic_types::{ErrorDetails, StatusExt};
 /// The `domain` of every `google.rpc.ErrorInfo` that Crewline sends.
 pub const DOMAIN: &str = "crewline";
 
-/// Why a call is refused, as the caller will be told.
+/// Why a call is refused, as the caller will be told. Boxed: it travels in the `Err` of almost every function.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct Refusal(Box<Told>);
+
+#[derive(Clone, Debug)]
+struct Told {
     reason: ErrorReason,
     message: String,
     metadata: HashMap<String, String>,
@@ -23,37 +26,38 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal for `reason`; `message` is for a human and holds nothing that the caller did not send.
     pub fn new(reason: ErrorReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), metadata: HashMap::new(), field: None, retry_after: None }
+        let message = message.into();
+        Self(Box::new(Told { reason, message, metadata: HashMap::new(), field: None, retry_after: None }))
     }
 
     /// `field` is not as it must be.
     pub fn invalid(field: impl Into<String>, must: impl Into<String>) -> Self {
         let (field, must) = (field.into(), must.into());
         let mut refusal = Self::new(ErrorReason::InvalidField, format!("{field}: {must}"));
-        refusal.field = Some((field, must));
+        refusal.0.field = Some((field, must));
         refusal
     }
 
     /// Waiting helps: try again after so long.
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// Adds a machine-readable fact.
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
-        self.metadata.insert(key.to_owned(), value.into());
+        self.0.metadata.insert(key.to_owned(), value.into());
         self
     }
 
     /// The reason.
     pub fn reason(&self) -> ErrorReason {
-        self.reason
+        self.0.reason
     }
 
     /// The field that is wrong and what it must be, for an INVALID_FIELD.
     pub fn field(&self) -> Option<(&str, &str)> {
-        self.field.as_ref().map(|(field, must)| (field.as_str(), must.as_str()))
+        self.0.field.as_ref().map(|(field, must)| (field.as_str(), must.as_str()))
     }
 }
 
@@ -84,19 +88,19 @@ pub fn name(reason: ErrorReason) -> &'static str {
 }
 
 impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        let mut details = ErrorDetails::with_error_info(name(refusal.reason), DOMAIN, refusal.metadata);
-        if let Some((field, must)) = refusal.field {
+    fn from(Refusal(told): Refusal) -> Self {
+        let mut details = ErrorDetails::with_error_info(name(told.reason), DOMAIN, told.metadata);
+        if let Some((field, must)) = told.field {
             details.add_bad_request_violation(field, must);
         }
-        let code = code(refusal.reason);
+        let code = code(told.reason);
         if code == Code::FailedPrecondition {
-            details.add_precondition_failure_violation(name(refusal.reason), "", refusal.message.clone());
+            details.add_precondition_failure_violation(name(told.reason), "", told.message.clone());
         }
-        if let Some(wait) = refusal.retry_after {
+        if let Some(wait) = told.retry_after {
             details.set_retry_info(Some(wait));
         }
-        Status::with_error_details(code, refusal.message, details)
+        Status::with_error_details(code, told.message, details)
     }
 }
 

@@ -104,7 +104,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         ready: ready.clone(),
     };
     let post = Post { access: access.clone(), store: store.clone(), fanout: fanout.clone(), metrics: metrics.clone() };
-    let watches = Watches { access, store, clock, ids: ids.clone(), drain: drain.clone(), metrics };
+    let watches = Watches { access, store: store.clone(), clock, ids: ids.clone(), drain: drain.clone(), metrics };
     let threads = Threads { post: post.clone(), watches, fanout, streams: Streams::default() };
     let routes = Routes::new(ThreadServiceServer::new(threads).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(CarrierServiceServer::new(Carrier(post)).max_decoding_message_size(MAX_REQUEST_BYTES));
@@ -118,5 +118,6 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         drain,
     };
     let (served, ()) = tokio::join!(server::serve(spec), subscription.run());
+    store.close().await;
     Ok(served?)
 }

@@ -38,4 +38,9 @@ impl Store {
         let db = Db::open::<migrations::Migrations>(path).await?;
         Ok(Self { db, clock, ids, hash_key: hash_key.into(), catch_up: Arc::new(Semaphore::new(CATCH_UP_READERS)) })
     }
+
+    /// Closes the database: the process is about to end.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
 }

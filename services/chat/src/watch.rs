@@ -242,10 +242,12 @@ impl ThreadWatch {
         if !self.opened {
             return Ok(Candidate::Opened);
         }
-        if self.ready.is_empty() && (!self.verified || self.head.max(self.watcher.head()) > self.cursor.seq) {
-            if let Some(reason) = self.fill().await? {
-                return Ok(Candidate::Reset(reason));
-            }
+        let behind = !self.verified || self.head.max(self.watcher.head()) > self.cursor.seq;
+        if self.ready.is_empty()
+            && behind
+            && let Some(reason) = self.fill().await?
+        {
+            return Ok(Candidate::Reset(reason));
         }
         if !self.ready.is_empty() {
             return Ok(Candidate::Events(self.take_batch()));

@@ -82,6 +82,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_configurations_of_deploy_are_good() {
+        for name in ["permissions.toml", "chat.toml"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name);
+            Config::read(Some(&path), None).expect(name);
+        }
+    }
+
+    #[test]
     fn a_misspelt_key_is_an_error() {
         let folder = tempfile::tempdir().expect("folder");
         let file = folder.path().join("crewline.toml");

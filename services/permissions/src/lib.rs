@@ -81,7 +81,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         .add_service(DirectoryServiceServer::new(Directory(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(DispatchServiceServer::new(Dispatch(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(TenantServiceServer::new(Tenants(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))
-        .add_service(AuditServiceServer::new(Audit(store)).max_decoding_message_size(MAX_REQUEST_BYTES));
+        .add_service(AuditServiceServer::new(Audit(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES));
     // The schema is up to date from here on: ready for good.
     let (_ready, ready) = watch::channel(true);
     let door = Door { verifier: setup.verifier, callers: callers::CALLERS };
@@ -94,5 +94,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         reflection: setup.reflection,
         drain: setup.drain,
     };
-    Ok(server::serve(spec).await?)
+    let served = server::serve(spec).await;
+    store.close().await;
+    Ok(served?)
 }

@@ -36,6 +36,11 @@ impl Store {
         Ok(Self { db, clock, head: watch::Sender::new(0) })
     }
 
+    /// Closes the database: the process is about to end.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
     /// Tells of every commit.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.head.subscribe()

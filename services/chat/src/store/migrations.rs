@@ -32,7 +32,7 @@ fn thread_table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef
     for column in columns {
         table.col(column);
     }
-    let belongs = ForeignKey::create()
+    let mut belongs = ForeignKey::create()
         .from_tbl(name)
         .from_col("tenant_id")
         .from_col("thread_id")
@@ -40,7 +40,7 @@ fn thread_table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef
         .to_col("tenant_id")
         .to_col("thread_id")
         .to_owned();
-    table.primary_key(&mut primary).foreign_key(&mut belongs.clone()).to_owned()
+    table.primary_key(&mut primary).foreign_key(&mut belongs).to_owned()
 }
 
 #[async_trait::async_trait]

@@ -29,7 +29,7 @@ impl Access {
     /// One decision, with the facts behind it.
     async fn judge<T>(&self, call: &Call<T>, asked: Option<pb::AccessQuestion>) -> Result<(Facts, Level, u64), Error> {
         let (question, wanted) = question(wire::required("question", asked)?, "question.")?;
-        let (mut facts, revision) = self.0.store.facts(&call.tenant, &[question.clone()]).await?;
+        let (mut facts, revision) = self.0.store.facts(&call.tenant, std::slice::from_ref(&question)).await?;
         let facts = facts.pop().ok_or(Error::NotFound("answer"))?;
         needs_job(&facts, &question, "question.")?;
         self.count(&facts, wanted);
