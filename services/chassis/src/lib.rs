@@ -13,4 +13,5 @@ pub mod page;
 pub mod refusal;
 pub mod server;
 pub mod telemetry;
+pub mod text;
 pub mod token;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chassis::refusal::Refusal;
+use chassis::text::{is_e164, is_visible_ascii};
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
@@ -203,10 +204,7 @@ impl ContactNumber {
     /// Takes a number as a caller wrote it.
     pub fn parse(field: &str, text: impl Into<String>) -> Result<Self, Refusal> {
         let text = text.into();
-        let is_e164 = text.strip_prefix('+').is_some_and(|digits| {
-            (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0')
-        });
-        if is_e164 { Ok(Self(text)) } else { Err(Refusal::invalid(field, "must be E.164: + and 7 to 15 digits")) }
+        if is_e164(&text) { Ok(Self(text)) } else { Err(Refusal::invalid(field, "must be E.164: + and 7 to 15 digits")) }
     }
 
     /// Takes a number that was checked before it was stored.
@@ -280,8 +278,11 @@ impl ProviderMessageId {
 }
 
 fn visible_ascii(field: &str, text: String, limit: usize) -> Result<String, Refusal> {
-    let good = (1..=limit).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if good { Ok(text) } else { Err(Refusal::invalid(field, format!("must be 1 to {limit} visible ASCII characters"))) }
+    if is_visible_ascii(&text, limit) {
+        Ok(text)
+    } else {
+        Err(Refusal::invalid(field, format!("must be 1 to {limit} visible ASCII characters")))
+    }
 }
 
 impl fmt::Debug for ContactNumber {
@@ -369,13 +370,6 @@ mod tests {
     fn a_masked_number_shows_its_last_four_digits() {
         let number = ContactNumber::parse("n", "+15550100123").expect("good");
         assert_eq!(number.masked(), "+*******0123");
-    }
-
-    #[test]
-    fn a_contact_number_is_e164() {
-        for bad in ["", "+", "5550100", "+123456", "+1234567890123456", "+0123456789", "+1555010a"] {
-            assert!(ContactNumber::parse("n", bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

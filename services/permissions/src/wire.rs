@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use chassis::identity::Identity;
 use chassis::refusal::Refusal;
+use chassis::text::{is_e164, is_visible_ascii};
 use crewline_api::permissions::v1 as pb;
 use prost::Message;
 use prost_types::value::Kind;
@@ -48,7 +49,7 @@ pub fn intent(
     }
     let key = match key {
         "" => None,
-        key if key.len() <= MAX_KEY && key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+        key if is_visible_ascii(key, MAX_KEY) => {
             Some(RequestKey { key: key.to_owned(), request_hash: Sha256::digest(request.encode_to_vec()).to_vec() })
         }
         _ => return Err(Refusal::invalid("idempotency_key", "must be up to 64 visible ASCII characters")),
@@ -68,10 +69,7 @@ pub fn display_name(field: &str, text: String) -> Result<String, Refusal> {
 
 /// A phone number in E.164 form, or nothing.
 pub fn phone(field: &str, text: String) -> Result<String, Refusal> {
-    let is_e164 = text.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0')
-    });
-    if text.is_empty() || is_e164 {
+    if text.is_empty() || is_e164(&text) {
         Ok(text)
     } else {
         Err(Refusal::invalid(field, "must be E.164: + and 7 to 15 digits, or empty"))

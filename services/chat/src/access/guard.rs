@@ -88,6 +88,9 @@ impl Subject {
             "office" => PersonKind::Office,
             _ => return Err(Refusal::new(ErrorReason::CallerNotAllowed, "this RPC is for people")),
         };
+        if identity.tenants != [tenant] {
+            return Err(Refusal::new(ErrorReason::TenantNotAllowed, "a person's token names one tenant"));
+        }
         let unknown = || Refusal::new(ErrorReason::PersonInactive, "the person is unknown");
         let person = PersonId::parse("sub", identity.subject.as_str()).map_err(|_| unknown())?;
         Ok(Self { tenant: TenantId::parse(chassis::identity::TENANT_HEADER, tenant)?, person, kind })
