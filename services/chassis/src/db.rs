@@ -191,3 +191,7 @@ impl From<DbError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "db_tests.rs"]
+mod tests;
