@@ -1,11 +1,13 @@
 //! A tenant with people, a job and a thread: what most tests begin with.
 
 use crewline::demo::office::{create_person, enable_chat, set_permissions};
-use crewline::party::{Pair, Party, reason, until_heard};
+use crewline::party::{Pair, Party, until_heard};
 use crewline_api::chat::v1 as chat;
 use crewline_api::permissions::v1 as pb;
 use tonic::{Request, Status};
 use uuid::Uuid;
+
+use crate::refusals::reason_of;
 
 pub const JOB: &str = "1001";
 pub const CUSTOMER: &str = "+15550100123";
@@ -64,24 +66,26 @@ impl Company {
         started.into_inner().thread.expect("a thread").thread_id
     }
 
-    pub async fn assign(&self, appointment: &str, technicians: &[&str]) {
+    pub async fn assign(&self, appointment: &str, technicians: &[&str]) -> u64 {
         let assign = pb::AssignTechniciansRequest {
             job_id: JOB.into(),
             appointment_id: appointment.into(),
             technician_ids: technicians.iter().map(ToString::to_string).collect(),
             ..Default::default()
         };
-        self.dispatch.dispatch().assign_technicians(assign).await.expect("assigned");
+        let assigned = self.dispatch.dispatch().assign_technicians(assign).await.expect("assigned");
+        assigned.into_inner().receipt.expect("a receipt").revision
     }
 
-    pub async fn unassign(&self, appointment: &str, technicians: &[&str]) {
+    pub async fn unassign(&self, appointment: &str, technicians: &[&str]) -> u64 {
         let unassign = pb::UnassignTechniciansRequest {
             job_id: JOB.into(),
             appointment_id: appointment.into(),
             technician_ids: technicians.iter().map(ToString::to_string).collect(),
             ..Default::default()
         };
-        self.dispatch.dispatch().unassign_technicians(unassign).await.expect("unassigned");
+        let unassigned = self.dispatch.dispatch().unassign_technicians(unassign).await.expect("unassigned");
+        unassigned.into_inner().receipt.expect("a receipt").revision
     }
 
     /// The customer texts.
@@ -100,10 +104,15 @@ fn service_of(callers: &Pair, tenant: &str) -> Party {
 }
 
 pub async fn try_text(carrier: &Party, id: &str, body: &str) -> Result<chat::ReceiveMessageResponse, Status> {
+    try_text_from(carrier, CUSTOMER, id, body).await
+}
+
+/// Somebody with this number texts.
+pub async fn try_text_from(carrier: &Party, contact: &str, id: &str, body: &str) -> Result<chat::ReceiveMessageResponse, Status> {
     let text = chat::ReceiveMessageRequest {
         provider: "test".into(),
         provider_message_id: id.into(),
-        contact_number: CUSTOMER.into(),
+        contact_number: contact.into(),
         body: body.into(),
     };
     Ok(carrier.carrier().receive_message(text).await?.into_inner())
@@ -132,5 +141,5 @@ pub async fn messages_of(party: &Party, thread: &str) -> Vec<chat::Message> {
 
 /// The reason of a refusal; what was answered, if it was none.
 pub fn refusal<T: std::fmt::Debug>(result: Result<T, Status>) -> String {
-    result.map_or_else(|status| reason(&status), |answer| format!("not refused: {answer:?}"))
+    result.map_or_else(|status| reason_of(&status), |answer| format!("not refused: {answer:?}"))
 }

@@ -3,12 +3,40 @@
 //! `running` starts processes, `company` fills a tenant, `reader` reads a stream and checks what every stream must keep. The
 //! other files are the rules, by theme.
 
+mod auditing;
+mod callers;
+mod changes;
+mod checking;
 mod company;
-mod reader;
-mod running;
-
+mod crews;
+mod deciding;
+mod directory;
+mod dispatching;
+mod feeding;
+mod grpcurl_docs;
 mod holding;
+mod isolation;
+mod jobs;
 mod kills;
+mod levels;
+mod losing_access;
+mod mutations;
+mod node;
+mod ordering;
+mod paging;
 mod processes;
+mod reader;
+mod refusals;
+mod refusing;
 mod resuming;
+mod retrying;
+mod running;
+mod sending;
 mod stalling;
+mod stories;
+mod streams;
+mod tenants;
+mod texting;
+mod tokens;
+mod tools;
+mod updating;

@@ -1,11 +1,14 @@
 //! A reader of a thread's stream, which checks with every event what every stream must keep: no gap, no double, a chain.
 
+use std::time::Instant;
+
 use chat::watch_thread_request::Position;
 use chat::watch_thread_response::Frame;
-use crewline::party::{Party, reason};
+use crewline::party::Party;
 use crewline_api::chat::v1 as chat;
 use tonic::{Status, Streaming};
 
+use crate::refusals::reason_of;
 use crate::running::PATIENCE;
 
 pub struct Reader {
@@ -35,7 +38,12 @@ impl Reader {
         };
         let watch = chat::WatchThreadRequest { thread_id: thread.into(), position: Some(position), stop_at_head: false };
         let stream = party.threads().watch_thread(watch).await?.into_inner();
-        Ok(Self { stream, seq, bodies: Vec::new(), cursor: String::new() })
+        Ok(Self { seq, ..Self::over(stream) })
+    }
+
+    /// Of a stream from the beginning.
+    pub fn over(stream: Streaming<chat::WatchThreadResponse>) -> Self {
+        Self { stream, seq: 0, bodies: Vec::new(), cursor: String::new() }
     }
 
     /// The next frame.
@@ -58,9 +66,12 @@ impl Reader {
 
     /// Reads until the event `seq` has come. Anything but events and signs of life on the way is an error.
     pub async fn read_to(&mut self, seq: u64) {
+        let mut newest_at = Instant::now();
         while self.seq < seq || self.seq == u64::MAX {
             match self.frame().await.expect("a stream that lives") {
-                Some(Frame::Opened(_) | Frame::Events(_) | Frame::CaughtUp(_) | Frame::Progress(_)) => {}
+                Some(Frame::Events(_)) => newest_at = Instant::now(),
+                // Heartbeats come for ever.
+                Some(Frame::Opened(_) | Frame::CaughtUp(_) | Frame::Progress(_)) if newest_at.elapsed() < PATIENCE => {}
                 other => panic!("{other:?} before event {seq}; the newest was {}", self.seq),
             }
         }
@@ -68,11 +79,13 @@ impl Reader {
 
     /// Reads until a frame for which `wanted` gives something.
     pub async fn until<T>(&mut self, wanted: impl Fn(&Frame) -> Option<T>) -> T {
+        let began = Instant::now();
         loop {
             let frame = self.frame().await.expect("a stream that lives").expect("a stream that goes on");
             if let Some(found) = wanted(&frame) {
                 return found;
             }
+            assert!(began.elapsed() < PATIENCE, "still not there: {frame:?}");
         }
     }
 
@@ -80,7 +93,13 @@ impl Reader {
     pub async fn end(&mut self) -> (chat::ClosingReason, String) {
         let closing = self.until(|frame| if let Frame::Closing(closing) = frame { Some(closing.reason()) } else { None }).await;
         let status = self.frame().await.expect_err("a status after the last frame");
-        (closing, reason(&status))
+        (closing, reason_of(&status))
+    }
+
+    /// Reads to the end, which must be this one.
+    pub async fn assert_ends(mut self, closing: chat::ClosingReason, status: &str) {
+        let end = self.end().await;
+        assert_eq!((end.0, end.1.as_str()), (closing, status));
     }
 
     fn take(&mut self, batch: &chat::EventBatch) {

@@ -1,4 +1,5 @@
-//! What happens to every call before its handler: from the outside in, a span, a net for panics, a deadline, an identity.
+//! What happens to every call around its handler: from the outside in, a span, a net for panics, a deadline, an identity, and a reason
+//! for what the framework refuses by itself.
 
 use std::any::Any;
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub struct Door {
 /// Puts the layers around `routes`.
 pub fn around(routes: Router, door: Door) -> Router {
     routes
+        .layer(from_fn(give_reason))
         .layer(from_fn_with_state(door, identify))
         // Outside of the identity: checking a token costs time, too.
         .layer(from_fn(limit_time))
@@ -112,7 +114,7 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
     };
     Span::current().record("caller", format!("{}/{}", identity.kind, identity.subject));
     match door.callers.of(path) {
-        None => return Status::unimplemented("there is no such RPC").into_http(),
+        None => return refuse(Refusal::new(ErrorReason::UnknownMethod, "there is no such RPC")),
         Some(callers) if !identity.is_one_of(callers) => {
             let refusal = Refusal::new(ErrorReason::CallerNotAllowed, "this RPC is not for tokens of this kind and scope");
             return refuse(refusal);
@@ -121,6 +123,19 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
     }
     request.extensions_mut().insert(identity);
     next.run(request).await
+}
+
+/// tonic refuses messages that are too large or cannot be decoded before any handler sees them, in words of its own.
+async fn give_reason(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let Some(status) = Status::from_header_map(response.headers()).filter(|status| status.details().is_empty()) else {
+        return response;
+    };
+    match status.code() {
+        Code::OutOfRange => refuse(Refusal::invalid("message", "must be at most 256 KiB")),
+        Code::Internal => refuse(Refusal::invalid("message", "must be one well-formed message of the kind that the RPC takes")),
+        _ => response,
+    }
 }
 
 fn bearer(value: &str) -> Option<&str> {

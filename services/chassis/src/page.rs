@@ -37,6 +37,11 @@ impl Page {
         self.size + 1
     }
 
+    /// The token of the page that begins after the row with this key.
+    pub fn token_after(&self, key: &str) -> String {
+        seal(&self.list, key)
+    }
+
     /// Cuts the extra row off, and makes the token of the page after; empty if there is none.
     pub fn cut<T>(&self, rows: &mut Vec<T>, key: impl Fn(&T) -> String) -> String {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
@@ -44,7 +49,7 @@ impl Page {
             return String::new();
         }
         rows.truncate(size);
-        rows.last().map(|last| seal(&self.list, &key(last))).unwrap_or_default()
+        rows.last().map(|last| self.token_after(&key(last))).unwrap_or_default()
     }
 }
 

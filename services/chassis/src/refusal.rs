@@ -77,6 +77,7 @@ pub fn code(reason: ErrorReason) -> Code {
         ErrorReason::QueueFull | ErrorReason::TooManyStreams | ErrorReason::StorageFull => Code::ResourceExhausted,
         ErrorReason::AccessUnknown | ErrorReason::StoreUnavailable | ErrorReason::Draining => Code::Unavailable,
         ErrorReason::Deadline => Code::DeadlineExceeded,
+        ErrorReason::UnknownMethod => Code::Unimplemented,
         ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
     }
 }

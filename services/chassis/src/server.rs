@@ -14,7 +14,7 @@ use tonic_health::server::{HealthReporter, health_reporter};
 use crate::layers::{self, Door};
 use crate::lifecycle::{DRAIN_LIMIT, Drain};
 
-/// Well above what admission lets one caller hold, so that nothing waits behind HTTP/2's own limit.
+/// Well above what a service lets one connection hold, so that nothing waits behind HTTP/2's own limit.
 const MAX_CONCURRENT_STREAMS: u32 = 1_000;
 const MAX_PENDING_RESETS: usize = 200;
 const MAX_LOCAL_RESETS: usize = 1_024;
@@ -37,7 +37,7 @@ pub struct Spec {
     pub services: &'static [&'static str],
     /// Tokens, and who may call what.
     pub door: Door,
-    /// Whether it can serve now.
+    /// Whether it has become able to serve.
     pub ready: watch::Receiver<bool>,
     /// Whether it describes its API to anybody who asks.
     pub reflection: bool,
@@ -62,13 +62,18 @@ pub enum ServeError {
 /// Serves until the drain begins, then lets calls and streams end, for [`DRAIN_LIMIT`] at most.
 pub async fn serve(spec: Spec) -> Result<(), ServeError> {
     let (reporter, health) = health_reporter();
+    // Before anybody can ask: tonic-health starts the whole server as serving.
+    set_health(&reporter, spec.services, ServingStatus::NotServing).await;
     let mut routes = spec.routes.add_service(health);
     if spec.reflection {
-        // The second set lets grpcurl print the details of errors.
+        // The second set lets grpcurl print the details of errors, the third lets it ask for health. Listed is what is served here.
         let describe = || {
-            tonic_reflection::server::Builder::configure()
+            let builder = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(crewline_api::FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+            let listed = spec.services.iter().chain(&["grpc.health.v1.Health"]);
+            listed.fold(builder, |builder, service| builder.with_service_name(*service))
         };
         routes = routes.add_service(describe().build_v1()?).add_service(describe().build_v1alpha()?);
     }
@@ -105,14 +110,18 @@ async fn report_health(reporter: &HealthReporter, services: &[&str], mut ready: 
     loop {
         let draining = drain.has_begun();
         let status = if *ready.borrow_and_update() && !draining { ServingStatus::Serving } else { ServingStatus::NotServing };
-        // The empty name is the whole server; tonic-health starts it as serving.
-        for service in [""].iter().chain(services) {
-            reporter.set_service_status(service, status).await;
-        }
+        set_health(reporter, services, status).await;
         tokio::select! {
             Ok(()) = ready.changed() => {}
             () = drain.begun(), if !draining => {}
             else => std::future::pending().await,
         }
+    }
+}
+
+/// The empty name is the whole server.
+async fn set_health(reporter: &HealthReporter, services: &[&str], status: ServingStatus) {
+    for service in [""].iter().chain(services) {
+        reporter.set_service_status(service, status).await;
     }
 }

@@ -12,7 +12,6 @@ use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, TelemetryConfig};
-use crate::lifecycle::Drain;
 
 /// Telemetry could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -60,13 +59,13 @@ impl Metrics {
         self.provider.meter(service)
     }
 
-    /// Serves `GET /metrics` until the process drains.
-    pub async fn serve(self, listen: String, drain: Drain) -> Result<(), TelemetryError> {
+    /// Serves `GET /metrics` for as long as it is polled.
+    pub async fn serve(self, listen: String) -> Result<(), TelemetryError> {
         let failed = |error| TelemetryError::Listen(listen.clone(), error);
         let listener = TcpListener::bind(&listen).await.map_err(failed)?;
         let registry = self.registry.clone();
         let app = Router::new().route("/metrics", get(move || async move { render(&registry) }));
-        axum::serve(listener, app).with_graceful_shutdown(drain.begun()).await.map_err(failed)
+        axum::serve(listener, app).await.map_err(failed)
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use chassis::clock::Clock;
 use tokio::sync::watch;
 
-use self::guard::{Denied, Place, Subject, Wish};
+use self::guard::{Denial, Denied, Place, Subject, Wish};
 use self::lease::Lease;
 use self::permit::Permit;
 use self::view::{Change, Gap, View};
@@ -51,13 +51,14 @@ impl Access {
         let mut name = String::new();
         let revision = self.judge(subject, wish, place, |view| name = view.display_name(subject).to_owned())?;
         let author = Author::person(subject.kind, subject.person.clone(), name);
-        Ok(Permit::new(subject.tenant.clone(), author, place.cloned(), revision))
+        Ok(Permit::new(self.clone(), subject.clone(), wish, author, place.cloned(), revision))
     }
 
-    /// Whether the tenant is open, as far as this node knows; `None` without fresh knowledge.
-    pub fn tenant_is_open(&self, tenant: &TenantId) -> Option<bool> {
+    /// Refuses a tenant that is known, by fresh knowledge, not to be there or to be closed.
+    pub fn refuse_absent(&self, tenant: &TenantId) -> Result<(), Denial> {
         let view = self.read();
-        self.lease.is_valid(self.clock.now()).then(|| view.tenant_is_open(tenant))
+        let known_absent = self.lease.is_valid(self.clock.now()) && !view.tenant_is_open(tenant);
+        if known_absent { Err(Denial::TenantNotAllowed) } else { Ok(()) }
     }
 
     fn judge(&self, subject: &Subject, wish: Wish, place: Option<&Place>, seen: impl FnOnce(&View)) -> Result<u64, Denied> {

@@ -26,7 +26,7 @@ pub enum Error {
     /// The id was used for another message.
     #[error("the id was used for a message with another content")]
     IdReused,
-    /// The person holds as many streams as they may.
+    /// The person, or the connection, holds as many streams as one may.
     #[error("too many streams")]
     TooManyStreams,
     /// This process is shutting down, or the stream is old.
@@ -60,7 +60,7 @@ impl From<Error> for Refusal {
                 Refusal::new(ErrorReason::IdempotencyKeyReused, "the id was used for a message with another content")
             }
             Error::TooManyStreams => {
-                Refusal::new(ErrorReason::TooManyStreams, "this person holds as many streams as one person may")
+                Refusal::new(ErrorReason::TooManyStreams, "this person, or this connection, holds as many streams as one may")
             }
             Error::Draining => Refusal::new(ErrorReason::Draining, "connect again, and go on from the cursor")
                 .retry_after(Duration::from_millis(500)),
@@ -99,6 +99,12 @@ impl From<Refusal> for Error {
 impl From<Denial> for Error {
     fn from(denial: Denial) -> Self {
         Self::Denied(Denied::No(denial))
+    }
+}
+
+impl From<Denial> for Status {
+    fn from(denial: Denial) -> Self {
+        Error::from(denial).into()
     }
 }
 

@@ -20,8 +20,15 @@ const NODE_BYTES: usize = 64 * 1024 * 1024;
 /// All watched threads of this node. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Fanout {
-    threads: Arc<Mutex<HashMap<ThreadKey, Arc<Hot>>>>,
+    threads: Arc<Mutex<HashMap<ThreadKey, Watched>>>,
     bytes: Arc<AtomicUsize>,
+}
+
+/// Counted under the lock of the map: two watchers that leave together must not each take the other for the last.
+#[derive(Debug)]
+struct Watched {
+    hot: Arc<Hot>,
+    watchers: usize,
 }
 
 #[derive(Debug)]
@@ -51,8 +58,10 @@ impl Fanout {
     pub fn register(&self, key: ThreadKey) -> Watcher {
         let hot = {
             let mut threads = lock(&self.threads);
-            let fresh = || Arc::new(Hot { head: watch::Sender::new(0), ring: Mutex::default() });
-            Arc::clone(threads.entry(key.clone()).or_insert_with(fresh))
+            let fresh = || Watched { hot: Arc::new(Hot { head: watch::Sender::new(0), ring: Mutex::default() }), watchers: 0 };
+            let watched = threads.entry(key.clone()).or_insert_with(fresh);
+            watched.watchers += 1;
+            Arc::clone(&watched.hot)
         };
         let head = hot.head.subscribe();
         Watcher { fanout: self.clone(), key, hot, head }
@@ -62,10 +71,23 @@ impl Fanout {
     pub fn publish(&self, key: &ThreadKey, event: Arc<Event>) {
         // Under the lock to the end: a ring that is pushed to has a watcher, who will take it along.
         let threads = lock(&self.threads);
-        let Some(hot) = threads.get(key) else { return };
+        let Some(watched) = threads.get(key) else { return };
         let seq = event.at.seq;
-        lock(&hot.ring).push(event, &self.bytes);
-        hot.head.send_if_modified(|head| {
+        lock(&watched.hot.ring).push(event, &self.bytes);
+        watched.hot.advance(seq);
+    }
+
+    /// Tells the watchers of a thread that it has come as far as `seq`: they find the events in the store.
+    pub fn announce(&self, key: &ThreadKey, seq: u64) {
+        if let Some(watched) = lock(&self.threads).get(key) {
+            watched.hot.advance(seq);
+        }
+    }
+}
+
+impl Hot {
+    fn advance(&self, seq: u64) {
+        self.head.send_if_modified(|head| {
             let further = seq > *head;
             *head = seq.max(*head);
             further
@@ -116,7 +138,7 @@ impl Ring {
 }
 
 impl Watcher {
-    /// The newest event that was announced here; 0 if none was since the registration.
+    /// The newest event that was announced while the thread was watched here; 0 if none was.
     pub fn head(&self) -> u64 {
         *self.head.borrow()
     }
@@ -136,8 +158,9 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         let mut threads = lock(&self.fanout.threads);
-        // This watcher and the map hold one each: nobody else watches. Registering takes the same lock.
-        if Arc::strong_count(&self.hot) <= 2 {
+        let Some(watched) = threads.get_mut(&self.key) else { return };
+        watched.watchers -= 1;
+        if watched.watchers == 0 {
             threads.remove(&self.key);
             lock(&self.hot.ring).clear(&self.fanout.bytes);
         }

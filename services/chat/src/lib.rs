@@ -117,7 +117,13 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         reflection: setup.reflection,
         drain,
     };
-    let (served, ()) = tokio::join!(server::serve(spec), subscription.run());
+    let server = server::serve(spec);
+    tokio::pin!(server);
+    let served = tokio::select! {
+        served = &mut server => served,
+        // It ends when the drain begins; the server goes on until it has drained.
+        () = subscription.run() => server.await,
+    };
     store.close().await;
     Ok(served?)
 }

@@ -226,20 +226,31 @@ impl ContactNumber {
 
 impl Body {
     /// The most that a person may write, in characters (rule R50 and the providers' limit).
-    pub const MAX_WRITTEN: usize = 1_600;
+    const MAX_WRITTEN: usize = 1_600;
     /// The most that a customer's text may have: providers join long ones, and none may be lost.
-    pub const MAX_RECEIVED: usize = 16_000;
+    const MAX_RECEIVED: usize = 16_000;
 
-    /// Takes a text of at most `limit` characters.
-    pub fn parse(field: &str, text: String, limit: usize) -> Result<Self, Refusal> {
-        let unprintable = |character: char| character.is_control() && character != '\n' && character != '\t' && character != '\r';
-        if text.trim().is_empty() || text.chars().count() > limit {
-            return Err(Refusal::invalid(field, format!("must be 1 to {limit} characters and not only white space")));
+    /// Takes a text that a person wrote.
+    pub fn written(field: &str, text: String) -> Result<Self, Refusal> {
+        if text.trim().is_empty() || text.chars().count() > Self::MAX_WRITTEN {
+            return Err(Refusal::invalid(field, "must be 1 to 1,600 characters and not only white space"));
         }
-        if text.chars().any(unprintable) {
+        if text.chars().any(is_unprintable) {
             return Err(Refusal::invalid(field, "must hold no control characters but line breaks and tabs"));
         }
         Ok(Self(text))
+    }
+
+    /// Takes a customer's text, which must not be lost for a character that somebody mis-decoded: what cannot be shown is replaced.
+    pub fn received(field: &str, text: &str) -> Result<Self, Refusal> {
+        if text.chars().count() > Self::MAX_RECEIVED {
+            return Err(Refusal::invalid(field, "must be at most 16,000 characters"));
+        }
+        Ok(Self(
+            text.chars()
+                .map(|character| if is_unprintable(character) { char::REPLACEMENT_CHARACTER } else { character })
+                .collect(),
+        ))
     }
 
     /// Takes a text that was checked before it was stored.
@@ -251,6 +262,10 @@ impl Body {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn is_unprintable(character: char) -> bool {
+    character.is_control() && !matches!(character, '\n' | '\r' | '\t')
 }
 
 impl ClientMessageId {
@@ -374,13 +389,20 @@ mod tests {
 
     #[test]
     fn a_body_is_printable_and_within_its_limit_in_characters() {
-        let parse = |text: &str| Body::parse("body", text.to_owned(), Body::MAX_WRITTEN);
+        let parse = |text: &str| Body::written("body", text.to_owned());
         for good in ["x", "two\nlines\twith tab", &"ü".repeat(1_600)] {
             assert!(parse(good).is_ok());
         }
         for bad in ["", " \n\t", &"ü".repeat(1_601), "null\0byte", "bell\u{7}"] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_customers_text_is_taken_as_it_comes_but_for_what_cannot_be_shown() {
+        assert_eq!(Body::received("body", "I\u{92}m here\n").expect("taken").as_str(), "I\u{fffd}m here\n");
+        assert!(Body::received("body", "").is_ok());
+        assert!(Body::received("body", &"x".repeat(16_001)).is_err());
     }
 
     #[test]

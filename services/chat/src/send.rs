@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chassis::db::to_completion;
 
 use crate::access::Access;
-use crate::access::guard::{Denial, Place, Subject, Wish};
+use crate::access::guard::{Place, Subject, Wish};
 use crate::error::Error;
 use crate::fanout::Fanout;
 use crate::metrics::Metrics;
@@ -34,19 +34,20 @@ impl Post {
         to_completion(async move { Ok(post.announce(post.store.send(permit, outgoing).await?)) }).await?
     }
 
-    /// From a customer: accepted also without knowledge of access, refused only for a tenant that is known not to be there.
+    /// From a customer: accepted also without knowledge of access.
     pub async fn receive(&self, incoming: Incoming) -> Result<Committed, Error> {
-        if self.access.tenant_is_open(&incoming.tenant) == Some(false) {
-            return Err(Denial::TenantNotAllowed.into());
-        }
         let post = self.clone();
         to_completion(async move { Ok(post.announce(post.store.receive(incoming).await?)) }).await?
     }
 
     fn announce(&self, mut committed: Committed) -> Committed {
-        if let Some(event) = committed.event.take() {
-            self.metrics.messages.add(1, &[]);
-            self.fanout.publish(&committed.key, Arc::new(event));
+        match committed.event.take() {
+            Some(event) => {
+                self.metrics.messages.add(1, &[]);
+                self.fanout.publish(&committed.key, Arc::new(event));
+            }
+            // The call that made it may not have known that it had.
+            None => self.fanout.announce(&committed.key, committed.message.seq),
         }
         committed
     }

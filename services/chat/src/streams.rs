@@ -1,6 +1,11 @@
-//! How many streams one person holds on this node.
+//! How many streams one person, and one connection, hold on this node.
+//!
+//! Beyond the limit a stream is refused at once. HTTP/2 has a limit per connection as well, far above these, at which a call would
+//! wait without a word.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::access::guard::Subject;
@@ -8,11 +13,19 @@ use crate::error::Error;
 
 /// Streams of one person.
 const MAX_PER_PERSON: usize = 32;
+/// Streams of one connection.
+const MAX_PER_CONNECTION: usize = 200;
 
-/// Counts the streams of each person. Clones share the count.
+/// Counts the streams. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct Streams {
-    held: Arc<Mutex<HashMap<Subject, usize>>>,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    people: HashMap<Subject, usize>,
+    connections: HashMap<SocketAddr, usize>,
 }
 
 /// The right to hold one stream, until it is dropped.
@@ -20,29 +33,41 @@ pub struct Streams {
 pub struct StreamPlace {
     streams: Streams,
     subject: Subject,
+    connection: Option<SocketAddr>,
 }
 
 impl Streams {
-    /// Takes a place.
-    pub fn take(&self, subject: &Subject) -> Result<StreamPlace, Error> {
+    /// Takes a place for a stream of this person, on the connection from this address.
+    pub fn take(&self, subject: &Subject, connection: Option<SocketAddr>) -> Result<StreamPlace, Error> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(subject.clone()).or_default();
-        if *count >= MAX_PER_PERSON {
+        let of_person = held.people.get(subject).copied().unwrap_or_default();
+        let of_connection = connection.and_then(|address| held.connections.get(&address).copied()).unwrap_or_default();
+        if of_person >= MAX_PER_PERSON || of_connection >= MAX_PER_CONNECTION {
             return Err(Error::TooManyStreams);
         }
-        *count += 1;
-        Ok(StreamPlace { streams: self.clone(), subject: subject.clone() })
+        held.people.insert(subject.clone(), of_person + 1);
+        if let Some(address) = connection {
+            held.connections.insert(address, of_connection + 1);
+        }
+        Ok(StreamPlace { streams: self.clone(), subject: subject.clone(), connection })
     }
 }
 
 impl Drop for StreamPlace {
     fn drop(&mut self) {
         let mut held = self.streams.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&self.subject) {
-            *count -= 1;
-            if *count == 0 {
-                held.remove(&self.subject);
-            }
+        leave(&mut held.people, &self.subject);
+        if let Some(address) = &self.connection {
+            leave(&mut held.connections, address);
+        }
+    }
+}
+
+fn leave<K: Eq + Hash>(held: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = held.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            held.remove(key);
         }
     }
 }
@@ -57,12 +82,28 @@ mod tests {
         let streams = Streams::default();
         let tina = Subject { tenant: TenantId::trusted("acme"), person: PersonId::trusted("tina"), kind: PersonKind::Technician };
         let theo = Subject { person: PersonId::trusted("theo"), ..tina.clone() };
-        let mut places: Vec<StreamPlace> = (0..32).map(|_| streams.take(&tina).expect("room")).collect();
-        assert!(matches!(streams.take(&tina), Err(Error::TooManyStreams)));
-        let _another_person = streams.take(&theo).expect("room of their own");
+        let mut places: Vec<StreamPlace> = (0..32).map(|_| streams.take(&tina, None).expect("room")).collect();
+        assert!(matches!(streams.take(&tina, None), Err(Error::TooManyStreams)));
+        let _another_person = streams.take(&theo, None).expect("room of their own");
         places.pop();
-        places.push(streams.take(&tina).expect("room again"));
+        places.push(streams.take(&tina, None).expect("room again"));
         places.clear();
-        assert!(!streams.held.lock().expect("lock").contains_key(&tina));
+        assert!(!streams.held.lock().expect("lock").people.contains_key(&tina));
+    }
+    #[test]
+    fn a_connection_holds_at_most_200_streams_whoever_they_are_for() {
+        let streams = Streams::default();
+        let person = |number: usize| Subject {
+            tenant: TenantId::trusted("acme"),
+            person: PersonId::trusted(format!("p{number}")),
+            kind: PersonKind::Technician,
+        };
+        let address = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+        let mut places: Vec<StreamPlace> =
+            (0..200).map(|number| streams.take(&person(number), address(1)).expect("room")).collect();
+        assert!(matches!(streams.take(&person(200), address(1)), Err(Error::TooManyStreams)));
+        let _another_connection = streams.take(&person(200), address(2)).expect("room of its own");
+        places.pop();
+        let _room_again = streams.take(&person(200), address(1)).expect("room again");
     }
 }

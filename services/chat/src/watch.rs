@@ -117,7 +117,7 @@ enum Candidate {
     Events(Vec<Arc<Event>>),
     CaughtUp,
     Progress,
-    Reset(ResetReason),
+    Reset(ResetReason, Cursor),
     /// Nothing; but access may have changed.
     Nothing,
 }
@@ -209,12 +209,18 @@ impl ThreadWatch {
                 Err(Denied::No(denial)) => return self.end(End::Closing(closing_reason(denial), denial.into())),
                 Err(Denied::Unknown) => {
                     self.in_hand = Some(candidate);
-                    if self.holding_since.is_none() {
-                        self.holding_since = Some(self.node.clock.now());
-                        self.node.metrics.holds.add(1, &[]);
-                        return Some(Ok(frames::holding()));
+                    let now = self.node.clock.now();
+                    match self.holding_since {
+                        None => {
+                            self.holding_since = Some(now);
+                            self.node.metrics.holds.add(1, &[]);
+                            return Some(Ok(frames::holding()));
+                        }
+                        Some(since) if now.since(since) >= HOLD_LIMIT => {
+                            return self.end(End::Closing(ClosingReason::AccessUnknown, Denied::Unknown.into()));
+                        }
+                        Some(_) => self.wait_held().await,
                     }
-                    self.wait_held().await;
                 }
             }
         }
@@ -223,15 +229,12 @@ impl ThreadWatch {
     /// Whether the stream must end now, whatever there is to hand out.
     fn due(&self) -> Option<End> {
         let now = self.node.clock.now();
-        let held_too_long = self.holding_since.is_some_and(|since| now.since(since) >= HOLD_LIMIT);
         if self.node.drain.has_begun() {
             Some(End::Closing(ClosingReason::Draining, Error::Draining))
         } else if now >= self.expires_at {
             Some(End::Closing(ClosingReason::TokenExpired, Error::TokenExpired))
         } else if now >= self.old_at {
             Some(End::Closing(ClosingReason::Lifetime, Error::Draining))
-        } else if held_too_long {
-            Some(End::Closing(ClosingReason::AccessUnknown, Denied::Unknown.into()))
         } else {
             None
         }
@@ -247,7 +250,7 @@ impl ThreadWatch {
             && behind
             && let Some(reason) = self.fill().await?
         {
-            return Ok(Candidate::Reset(reason));
+            return Ok(Candidate::Reset(reason, Cursor::after(self.first_available - 1)));
         }
         if !self.ready.is_empty() {
             return Ok(Candidate::Events(self.take_batch()));
@@ -276,13 +279,11 @@ impl ThreadWatch {
         self.first_available = page.thread.first_available();
         self.verified = true;
         if self.cursor.seq < page.thread.floor.seq {
-            self.cursor = Cursor::at(page.thread.floor);
             return Ok(Some(ResetReason::Trimmed));
         }
         let newest = page.thread.head_for(self.audience);
         let follows = page.events.first().map_or(newest, |first| first.prev(self.audience));
         if self.cursor.seq > self.head || !self.cursor.fits(follows) {
-            self.cursor = Cursor::at(page.thread.floor);
             return Ok(Some(ResetReason::HistoryForked));
         }
         self.cursor.tag = Some(follows.tag);
@@ -367,7 +368,9 @@ impl ThreadWatch {
                 self.opened = true;
                 frames::opened(self.head, self.first_available, access_revision)
             }
-            Candidate::Reset(reason) => {
+            Candidate::Reset(reason, first) => {
+                // Only now: if the stream ends before the client is told, the old cursor must bring it here again.
+                self.cursor = first;
                 self.caught_up = false;
                 frames::reset(reason, self.first_available)
             }

@@ -44,15 +44,16 @@ pub async fn until_terminated(config: Config, role: Role) -> Result<(), Error> {
     let drain = Drain::new();
     let services = bound.run(drain.clone());
     let introduction = async {
-        if show_demo {
-            demo_tenant::introduce(&config, endpoints).await?;
+        // What somebody did to the demo tenant is no reason to end the services.
+        if show_demo && let Err(error) = demo_tenant::introduce(&config, endpoints).await {
+            tracing::warn!(%error, "the demo tenant cannot be shown; `demo_tenant = false` leaves it out");
         }
-        std::future::pending::<Result<(), Error>>().await
+        std::future::pending::<()>().await
     };
     tokio::pin!(services);
     tokio::select! {
         ended = &mut services => return ended,
-        Err(error) = introduction => return Err(error),
+        () = introduction => {}
         terminated = termination() => terminated.map_err(Error::Runtime)?,
     }
     tracing::info!("draining");
@@ -118,13 +119,19 @@ impl Bound {
                 tracing::info!(%address, "the {name} service listens");
             }
         }
-        let ended = tokio::try_join!(
-            async { if let Some(setup) = permissions { permissions::run(setup).await.map_err(Error::from) } else { Ok(()) } },
-            async { if let Some(setup) = chat { chat::run(setup).await.map_err(Error::from) } else { Ok(()) } },
-            serve_metrics(&self.config, metrics, drain),
-        );
+        let services = async {
+            tokio::try_join!(
+                async { if let Some(setup) = permissions { permissions::run(setup).await.map_err(Error::from) } else { Ok(()) } },
+                async { if let Some(setup) = chat { chat::run(setup).await.map_err(Error::from) } else { Ok(()) } },
+            )
+        };
+        // The endpoint has no drain of its own: it ends with the services.
+        let ended = tokio::select! {
+            ended = services => ended.map(|_| ()),
+            Err(error) = serve_metrics(&self.config, metrics) => Err(error),
+        };
         Endpoints::remove(&self.config.data_dir);
-        ended.map(|_| ())
+        ended
     }
 }
 
@@ -132,11 +139,11 @@ async fn listen(address: &str) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|cause| Error::Listen { address: address.to_owned(), cause })
 }
 
-async fn serve_metrics(config: &Config, metrics: Metrics, drain: Drain) -> Result<(), Error> {
+async fn serve_metrics(config: &Config, metrics: Metrics) -> Result<(), Error> {
     if config.telemetry.metrics_listen.is_empty() {
-        return Ok(());
+        return std::future::pending().await;
     }
-    Ok(metrics.serve(config.telemetry.metrics_listen.clone(), drain).await?)
+    Ok(metrics.serve(config.telemetry.metrics_listen.clone()).await?)
 }
 
 fn hash_key(data_dir: &DataDir, ids: &Ids) -> Result<Vec<u8>, Error> {

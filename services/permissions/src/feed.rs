@@ -19,20 +19,21 @@ use crewline_api::permissions::v1 as pb;
 use futures_util::Stream;
 use pb::watch_access_request::Frame as Asked;
 use pb::watch_access_response::Frame as Told;
+use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
 use crate::error::Error;
 use crate::metrics::Metrics;
+use crate::model::{JobFacts, PersonFacts, TenantId};
 use crate::store::Store;
-use crate::store::facts::Snapshot;
 use crate::wire::tenant_access;
 
-/// Entries read from the database at once.
-const PAGE: u64 = 200;
-/// People or jobs in one part of a snapshot.
-const PART: usize = 500;
+/// Entries read from the database at once. One can hold every person of a tenant.
+const PAGE: u64 = 32;
+/// Technicians in one part of a snapshot, counted once for each job that they are on; one job may have more.
+const PART_TECHNICIANS: usize = 10_000;
 /// Tenants that one node may name.
 const MAX_TENANTS: usize = 1_000;
 /// A node that has not introduced itself by then is cut.
@@ -54,7 +55,6 @@ pub struct Feed {
 }
 
 /// Which tenants a node watches.
-#[derive(Clone)]
 struct Watched {
     token: Identity,
     asked: Vec<String>,
@@ -82,19 +82,44 @@ impl Feed {
             let expiry = Instant::now() + token.expires_at.duration_since(self.clock.wall()).unwrap_or_default();
             let watched = Watched { token, asked: hello.tenant_ids };
 
+            let (epoch, newest) = self.read(|store| async move { store.newest().await }).await?;
+            let epoch = watched.epoch(epoch);
             let mut cursor = hello.cursor;
-            let (_, newest) = self.read(move |store| async move { store.feed(cursor, 0).await }).await?;
-            if hello.epoch != self.read(|store| async move { store.epoch().await }).await? || cursor > newest {
-                let wanted = watched.clone();
-                let snapshot = self.read(|store| async move { store.snapshot(|tenant| wanted.includes(tenant)).await }).await?;
-                cursor = snapshot.revision;
-                for frame in frames(snapshot) {
-                    yield frame;
+            if hello.epoch != epoch || cursor > newest {
+                // Read piece by piece while changes go on. Each piece may be newer than the revision that the snapshot names;
+                // the changes after that revision follow, and a node skips those that a tenant's own part has in it.
+                cursor = newest;
+                yield response(Told::SnapshotBegin(pb::SnapshotBegin { epoch, revision: newest }));
+                let mut after = String::new();
+                while let Some((tenant, revision)) = self.read(move |store| async move { store.tenant_after(&after).await }).await? {
+                    after = tenant.id.to_string();
+                    if !watched.includes(&after) {
+                        continue;
+                    }
+                    yield part(&tenant.id, Some(tenant_access(&tenant.id, tenant.facts(), revision)), Vec::new(), Vec::new());
+                    let mut next = Some(String::new());
+                    while let Some(from) = next {
+                        let id = tenant.id.clone();
+                        let page = self.read(move |store| async move { store.people_facts(&id, &from).await }).await?;
+                        next = page.next;
+                        yield part(&tenant.id, None, page.facts, Vec::new());
+                    }
+                    let mut next = Some(String::new());
+                    while let Some(from) = next {
+                        let id = tenant.id.clone();
+                        let page = self.read(move |store| async move { store.jobs_facts(&id, &from).await }).await?;
+                        next = page.next;
+                        for jobs in by_size(page.facts) {
+                            yield part(&tenant.id, None, Vec::new(), jobs);
+                        }
+                    }
                 }
+                yield response(Told::SnapshotEnd(pb::SnapshotEnd { revision: newest }));
             }
 
+            // What came since the cursor follows at once.
+            let mut wake = Wake::Commit;
             loop {
-                let wake = self.wake(&mut inbound, &mut commits, expiry, cursor).await?;
                 let (before, mut told) = (cursor, cursor);
                 loop {
                     let (entries, newest) = self.read(move |store| async move { store.feed(cursor, PAGE).await }).await?;
@@ -119,6 +144,7 @@ impl Feed {
                     Wake::Renewal(renew) => yield response(Told::Renewed(pb::Renewed { n: renew.n, revision: cursor })),
                     Wake::NodeLeft => break,
                 }
+                wake = self.wake(&mut inbound, &mut commits, expiry, cursor).await?;
             }
         }
     }
@@ -162,6 +188,22 @@ impl Watched {
     fn includes(&self, tenant: &str) -> bool {
         self.token.names(tenant) && (self.asked.is_empty() || self.asked.iter().any(|asked| asked == tenant))
     }
+
+    /// The epoch as this watch is told it: with other tenants it is another one, so that a node whose token names more or
+    /// fewer than before begins with a snapshot.
+    fn epoch(&self, of_database: u64) -> u64 {
+        let sorted = |names: &[String]| {
+            let mut names = names.to_vec();
+            names.sort();
+            names.join(",")
+        };
+        let digest = Sha256::new_with_prefix(of_database.to_be_bytes())
+            .chain_update(sorted(&self.token.tenants))
+            .chain_update(";")
+            .chain_update(sorted(&self.asked))
+            .finalize();
+        digest.first_chunk().map_or(of_database, |bytes| u64::from_be_bytes(*bytes))
+    }
 }
 
 async fn hello(inbound: &mut Streaming<pb::WatchAccessRequest>) -> Result<pb::Hello, Status> {
@@ -186,25 +228,32 @@ fn response(frame: Told) -> pb::WatchAccessResponse {
     pb::WatchAccessResponse { frame: Some(frame) }
 }
 
-/// The snapshot in frames: each tenant's first part carries its own facts.
-fn frames(snapshot: Snapshot) -> Vec<pb::WatchAccessResponse> {
-    let revision = snapshot.revision;
-    let mut frames = vec![response(Told::SnapshotBegin(pb::SnapshotBegin { epoch: snapshot.epoch, revision }))];
-    for found in snapshot.tenants {
-        let id = found.tenant.id.to_string();
-        let part =
-            |tenant, people, jobs| response(Told::SnapshotPart(pb::SnapshotPart { tenant_id: id.clone(), tenant, people, jobs }));
-        let own = tenant_access(&found.tenant.id, found.tenant.facts(), found.last_revision);
-        frames.push(part(Some(own), Vec::new(), Vec::new()));
-        for people in found.people.chunks(PART) {
-            frames.push(part(None, people.iter().cloned().map(Into::into).collect(), Vec::new()));
-        }
-        for jobs in found.jobs.chunks(PART) {
-            frames.push(part(None, Vec::new(), jobs.iter().cloned().map(Into::into).collect()));
+fn part(
+    id: &TenantId,
+    tenant: Option<pb::TenantAccess>,
+    people: Vec<PersonFacts>,
+    jobs: Vec<JobFacts>,
+) -> pb::WatchAccessResponse {
+    let people = people.into_iter().map(Into::into).collect();
+    let jobs = jobs.into_iter().map(Into::into).collect();
+    response(Told::SnapshotPart(pb::SnapshotPart { tenant_id: id.to_string(), tenant, people, jobs }))
+}
+
+/// Cuts jobs into parts whose crews fit into one frame.
+fn by_size(jobs: Vec<JobFacts>) -> Vec<Vec<JobFacts>> {
+    let mut parts: Vec<Vec<JobFacts>> = Vec::new();
+    let mut technicians = PART_TECHNICIANS;
+    for job in jobs {
+        technicians += job.technicians.len();
+        match parts.last_mut() {
+            Some(part) if technicians <= PART_TECHNICIANS => part.push(job),
+            _ => {
+                technicians = job.technicians.len();
+                parts.push(vec![job]);
+            }
         }
     }
-    frames.push(response(Told::SnapshotEnd(pb::SnapshotEnd { revision })));
-    frames
+    parts
 }
 
 /// Counts a watch while it is open.

@@ -16,6 +16,7 @@ use tonic::metadata::MetadataMap;
 
 use crate::error::Error;
 use crate::model::TenantId;
+use crate::store::Store;
 
 /// Who calls, for which tenant, and what they say.
 struct Call<T> {
@@ -31,6 +32,13 @@ impl<T> Call<T> {
         let tenant = TenantId::parse(chassis::identity::TENANT_HEADER, identity.tenant(&metadata)?)?;
         tracing::Span::current().record("tenant", tenant.as_str());
         Ok(Self { identity, tenant, message })
+    }
+
+    /// The same, for a tenant that is there and open: that is told before anything that is wrong with the message.
+    async fn for_open_tenant(store: &Store, request: Request<T>) -> Result<Self, Error> {
+        let call = Self::of(request)?;
+        store.tenant(&call.tenant).await?;
+        Ok(call)
     }
 }
 

@@ -14,7 +14,8 @@ use std::path::Path;
 
 use chassis::clock::Clock;
 use chassis::db::{Db, DbError};
-use sea_orm::{ConnectionTrait, EntityTrait};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use tokio::sync::watch;
 
 use self::entities::head;
@@ -33,6 +34,7 @@ impl Store {
     /// Opens the database in the file `path` and brings its schema up to date.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self, DbError> {
         let db = Db::open::<migrations::Migrations>(path).await?;
+        begin_epoch(&db, clock).await?;
         Ok(Self { db, clock, head: watch::Sender::new(0) })
     }
 
@@ -45,6 +47,17 @@ impl Store {
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }
+}
+
+/// Gives a new database an epoch of its own, so that no node takes it for one that it has seen before.
+async fn begin_epoch(db: &Db, clock: Clock) -> Result<(), DbError> {
+    let tx = db.write().await?;
+    head::Entity::update_many()
+        .col_expr(head::Column::Epoch, Expr::value(clock.wall_micros()))
+        .filter(head::Column::Epoch.eq(0))
+        .exec(&*tx)
+        .await?;
+    tx.commit().await
 }
 
 /// The one row of `head`.

@@ -7,7 +7,7 @@ use chassis::identity::Identity;
 use chassis::refusal::Refusal;
 use chassis::text::{is_e164, is_visible_ascii};
 use crewline_api::permissions::v1 as pb;
-use prost::Message;
+use prost::{Message, Name};
 use prost_types::value::Kind;
 use prost_types::{FieldMask, ListValue, Struct, Timestamp, Value};
 use sha2::{Digest, Sha256};
@@ -17,8 +17,7 @@ use crate::model::{
     AfterJobEnd, Assignment, AssignmentStatus, JobFacts, JobStatus, Level, Person, PersonFacts, PersonId, PersonKind, Role,
     Tenant, TenantFacts, TenantId,
 };
-use crate::store::changes::{FeedEntry, Intent, Receipt, RequestKey};
-use crate::store::entities::changes;
+use crate::store::changes::{AuditRow, FeedEntry, Intent, Receipt, RequestKey};
 
 const MAX_NAME: usize = 100;
 const MAX_REASON: usize = 500;
@@ -36,22 +35,24 @@ pub enum Reason {
     Optional,
 }
 
-/// The intent of a request that changes something. `request` is the whole message: what the idempotency key stands for.
-pub fn intent(
+/// The intent of a request that changes something. The idempotency key stands for the whole message and its kind: two RPCs may
+/// have messages with the same fields.
+pub fn intent<T: Message + Name>(
     identity: &Identity,
     tenant: TenantId,
     (reason, required): (&str, Reason),
     key: &str,
-    request: &impl Message,
+    request: &T,
 ) -> Result<Intent, Refusal> {
     if reason.chars().count() > MAX_REASON || (required == Reason::Required && reason.trim().is_empty()) {
         return Err(Refusal::invalid("reason", "must say why in 1 to 500 characters"));
     }
     let key = match key {
         "" => None,
-        key if is_visible_ascii(key, MAX_KEY) => {
-            Some(RequestKey { key: key.to_owned(), request_hash: Sha256::digest(request.encode_to_vec()).to_vec() })
-        }
+        key if is_visible_ascii(key, MAX_KEY) => Some(RequestKey {
+            key: key.to_owned(),
+            request_hash: Sha256::new_with_prefix(T::full_name()).chain_update(request.encode_to_vec()).finalize().to_vec(),
+        }),
         _ => return Err(Refusal::invalid("idempotency_key", "must be up to 64 visible ASCII characters")),
     };
     let actor = format!("{}/{}", identity.kind, identity.subject);
@@ -304,8 +305,8 @@ impl From<Assignment> for pb::AppointmentAssignment {
     }
 }
 
-impl From<changes::Model> for pb::Change {
-    fn from(row: changes::Model) -> Self {
+impl From<AuditRow> for pb::Change {
+    fn from(row: AuditRow) -> Self {
         Self {
             revision: row.revision.unsigned_abs(),
             commit_time: Some(timestamp(row.committed_at)),

@@ -1,25 +1,33 @@
 //! A permit: the guard has let this person write here. The stores' methods that write for people take one.
 
-use super::guard::Place;
+use super::Access;
+use super::guard::{Denied, Place, Subject, Wish};
 use crate::model::{Author, TenantId};
 
-/// Made by [`super::Access::permit`] alone.
+/// Made by [`Access::permit`] alone.
 #[derive(Debug)]
 pub struct Permit {
-    tenant: TenantId,
+    access: Access,
+    subject: Subject,
+    wish: Wish,
     author: Author,
     place: Option<Place>,
     revision: u64,
 }
 
 impl Permit {
-    pub(super) fn new(tenant: TenantId, author: Author, place: Option<Place>, revision: u64) -> Self {
-        Self { tenant, author, place, revision }
+    pub(super) fn new(access: Access, subject: Subject, wish: Wish, author: Author, place: Option<Place>, revision: u64) -> Self {
+        Self { access, subject, wish, author, place, revision }
+    }
+
+    /// Asks the guard again, right before the commit: the write may have waited for its turn, and access may be gone by now.
+    pub fn confirm(&self) -> Result<(), Denied> {
+        self.access.check(&self.subject, self.wish, self.place.as_ref()).map(|_| ())
     }
 
     /// Where.
     pub fn tenant(&self) -> &TenantId {
-        &self.tenant
+        &self.subject.tenant
     }
 
     /// Who.

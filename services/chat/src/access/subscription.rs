@@ -159,6 +159,8 @@ impl Subscription {
         match frame {
             Told::SnapshotBegin(begin) => {
                 self.access.lease.drop_now();
+                // Also if the snapshot breaks off: what is known belongs to a cursor that the service could not serve.
+                self.access.replace(View::default());
                 *snapshot = Some(Snapshot { epoch: begin.epoch, revision: begin.revision, tenants: HashMap::new() });
             }
             Told::SnapshotPart(part) => snapshot.as_mut().ok_or(Ended::Protocol("a part without a begin"))?.add(part)?,

@@ -134,6 +134,8 @@ impl View {
         }
         match self.tenants.get_mut(&change.tenant) {
             Some(tenant) if tenant.revision == change.prev_revision => tenant.take(&change),
+            // A snapshot is read while changes go on: this one was in it already.
+            Some(tenant) if tenant.revision >= change.revision => {}
             None if change.prev_revision == 0 => {
                 let facts = change.facts.ok_or(Gap)?;
                 let mut tenant = TenantView { facts, revision: 0, people: HashMap::new(), jobs: HashMap::new() };
@@ -200,6 +202,18 @@ mod tests {
         }
         assert_eq!(view.revision(), 3);
         assert!(!view.tenant(&TenantId::trusted("acme")).expect("known").facts.chat_enabled);
+    }
+
+    #[test]
+    fn a_change_that_the_snapshot_had_in_it_is_skipped() {
+        let facts = TenantFacts { closed: false, chat_enabled: true, after_job_end: Level::Full };
+        let newer = TenantView { facts, revision: 7, people: HashMap::new(), jobs: HashMap::new() };
+        let mut view = View::of_snapshot(1, 5, HashMap::from([(TenantId::trusted("acme"), newer)]));
+        view.apply(change(6, 4, Some(false))).expect("skipped");
+        view.apply(change(7, 6, Some(true))).expect("skipped");
+        assert!(view.tenant(&TenantId::trusted("acme")).expect("known").facts.chat_enabled);
+        view.apply(change(9, 7, Some(false))).expect("the next");
+        assert_eq!(view.revision(), 9);
     }
 
     #[test]

@@ -21,13 +21,14 @@ impl CarrierService for Carrier {
     ) -> Result<Response<pb::ReceiveMessageResponse>, Status> {
         let tenant = TenantId::parse(TENANT_HEADER, Identity::of(&request)?.tenant(request.metadata())?)?;
         tracing::Span::current().record("tenant", tenant.as_str());
+        self.0.access.refuse_absent(&tenant)?;
         let text = request.into_inner();
         let incoming = Incoming {
             tenant,
             provider: Provider::parse("provider", text.provider)?,
             id: ProviderMessageId::parse("provider_message_id", text.provider_message_id)?,
             contact: ContactNumber::parse("contact_number", text.contact_number)?,
-            body: Body::parse("body", text.body, Body::MAX_RECEIVED)?,
+            body: Body::received("body", &text.body)?,
         };
         let received = self.0.receive(incoming).await?;
         Ok(Response::new(pb::ReceiveMessageResponse {

@@ -17,6 +17,9 @@ use crate::model::{
 };
 use crate::routing::{self, Route};
 
+/// Bytes of text in a page, about: standard clients take answers of 4 MiB. The longest text is far shorter.
+const PAGE_BYTES: usize = 1024 * 1024;
+
 /// A message from a person.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
@@ -43,6 +46,17 @@ pub struct Incoming {
     pub body: Body,
 }
 
+/// Messages of a thread, and the thread as it was when they were read: one snapshot.
+#[derive(Clone, Debug)]
+pub struct MessagePage {
+    /// The thread.
+    pub thread: Thread,
+    /// The messages, oldest first.
+    pub messages: Vec<Message>,
+    /// More were read, and would have made the page too large.
+    pub cut: bool,
+}
+
 /// A message that is on disk.
 #[derive(Clone, Debug)]
 pub struct Committed {
@@ -61,7 +75,7 @@ impl Store {
     pub async fn send(&self, permit: Permit, outgoing: Outgoing) -> Result<Committed, Error> {
         let tx = self.db.write().await?;
         let tenant = permit.tenant().clone();
-        let row = super::threads::find(&*tx, &tenant, outgoing.thread).await?.ok_or(Denial::NoThread)?;
+        let row = super::threads::lock(&*tx, &tenant, outgoing.thread).await?.ok_or(Denial::NoThread)?;
         let sent = self.client_id(outgoing.thread, permit.author(), &outgoing.id, &outgoing.body);
         if let Some(made) = sent_ids::find(&*tx, &tenant, &sent).await? {
             return repeated(&tx, tenant, made).await;
@@ -70,6 +84,7 @@ impl Store {
         let committed = self.post(&tx, row, permit.author().clone(), outgoing.body, permit.revision()).await?;
         let made = Made { thread: outgoing.thread, seq: committed.message.seq };
         sent_ids::remember(&*tx, &tenant, sent, made).await?;
+        permit.confirm()?;
         tx.commit().await?;
         Ok(committed)
     }
@@ -84,7 +99,7 @@ impl Store {
         }
         let open = super::threads::open_with(&*tx, &tenant, &incoming.contact).await?;
         let row = match routing::route(&open) {
-            Route::Thread(thread) => super::threads::find(&*tx, &tenant, thread).await?.ok_or(Denial::NoThread)?,
+            Route::Thread(thread) => super::threads::lock(&*tx, &tenant, thread).await?.ok_or(Denial::NoThread)?,
             Route::NewOfficeThread => self.insert(&*tx, &tenant, None, incoming.contact).await?,
         };
         let thread = ThreadId(row.thread_id);
@@ -94,8 +109,8 @@ impl Store {
         Ok(committed)
     }
 
-    /// The messages of a thread after `after`, oldest first, at most `limit`, and the thread as it was then.
-    pub async fn messages(&self, key: &ThreadKey, after: u64, limit: u64) -> Result<Option<(Thread, Vec<Message>)>, Error> {
+    /// The messages of a thread after `after`, oldest first, at most `limit` and about a mebibyte, and the thread as it was then.
+    pub async fn messages(&self, key: &ThreadKey, after: u64, limit: u64) -> Result<Option<MessagePage>, Error> {
         let tx = self.db.read().await?;
         let Some(row) = super::threads::find(&tx, &key.tenant, key.thread).await? else { return Ok(None) };
         let rows = messages::Entity::find()
@@ -106,7 +121,14 @@ impl Store {
             .limit(limit)
             .all(&tx)
             .await?;
-        Ok(Some((row.try_into()?, rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?)))
+        let mut bytes = 0;
+        let fits = |row: &messages::Model| {
+            bytes += row.body.len();
+            bytes <= PAGE_BYTES
+        };
+        let read = rows.len();
+        let messages: Vec<Message> = rows.into_iter().take_while(fits).map(Message::try_from).collect::<Result<_, _>>()?;
+        Ok(Some(MessagePage { thread: row.try_into()?, cut: messages.len() < read, messages }))
     }
 
     async fn post(

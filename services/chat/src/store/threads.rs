@@ -1,7 +1,7 @@
 //! Threads.
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
 use super::Store;
 use super::entities::threads;
@@ -27,6 +27,7 @@ impl Store {
             return Err(Error::OpenThreadExists(ThreadId(open.thread_id)));
         }
         let row = self.insert(&*tx, permit.tenant(), job, contact).await?;
+        permit.confirm()?;
         tx.commit().await?;
         row.try_into()
     }
@@ -79,6 +80,11 @@ pub(super) async fn open_with(
 
 pub(super) async fn find(db: &impl ConnectionTrait, tenant: &TenantId, id: ThreadId) -> Result<Option<threads::Model>, Error> {
     Ok(threads::Entity::find_by_id((tenant.as_str().to_owned(), id.0)).one(db).await?)
+}
+
+/// The same, held against other writers until the transaction ends: the thread's numbers are taken under this lock.
+pub(super) async fn lock(db: &impl ConnectionTrait, tenant: &TenantId, id: ThreadId) -> Result<Option<threads::Model>, Error> {
+    Ok(threads::Entity::find_by_id((tenant.as_str().to_owned(), id.0)).lock_exclusive().one(db).await?)
 }
 
 /// Writes back what an append changes.

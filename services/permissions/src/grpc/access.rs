@@ -15,7 +15,7 @@ use super::Call;
 use crate::decision::{self, CONDITIONS, Condition, Facts};
 use crate::error::Error;
 use crate::feed::Feed;
-use crate::model::{JobId, Level, PersonId};
+use crate::model::{JobId, Level, Overrides, Permissions, PersonId};
 use crate::store::facts::Question;
 use crate::wire;
 
@@ -61,7 +61,7 @@ fn needs_job(facts: &Facts, question: &Question, path: &str) -> Result<(), Refus
 }
 
 /// The present value of what a condition looks at, for a human.
-fn value(condition: Condition, facts: &Facts, wanted: Level) -> String {
+fn value(condition: Condition, facts: &Facts, wanted: Level, sources: Option<(Permissions, Overrides)>) -> String {
     let person = facts.person.as_ref();
     let of_person = |value: fn(&crate::model::PersonFacts) -> String| person.map_or_else(|| "no such person".to_owned(), value);
     match condition {
@@ -70,11 +70,25 @@ fn value(condition: Condition, facts: &Facts, wanted: Level) -> String {
         Condition::PersonActive => of_person(|person| format!("active: {}", person.active)),
         Condition::MobileAccess => of_person(|person| format!("mobile access: {}", person.mobile_access)),
         Condition::ChatEnabled => format!("chat enabled: {}", facts.tenant.chat_enabled),
-        Condition::LevelEnough => format!("level: {}, wanted: {wanted:?}", of_person(|person| format!("{:?}", person.level))),
+        Condition::LevelEnough => {
+            let level = of_person(|person| format!("{:?}", person.level));
+            let (view, full) =
+                sources.map_or_else(Default::default, |(role, own)| (source(role.view, own.view), source(role.full, own.full)));
+            format!("level: {level} (view: {view}; full: {full}), wanted: {wanted:?}")
+        }
         Condition::OnJob => format!("active assignment to the job: {}", facts.on_job),
         Condition::JobAllows => {
             format!("job ended: {}, policy for ended jobs: {:?}", facts.job_ended, facts.tenant.after_job_end)
         }
+    }
+}
+
+/// Where one of the two permissions comes from.
+fn source(default: bool, own: Option<bool>) -> String {
+    let word = |on| if on { "on" } else { "off" };
+    match own {
+        Some(own) => format!("override {}, role default {}", word(own), word(default)),
+        None => format!("role default {}", word(default)),
     }
 }
 
@@ -119,10 +133,14 @@ impl AccessService for Access {
         let mut call = Call::of(request)?;
         let asked = call.message.question.take();
         let (facts, wanted, revision) = self.judge(&call, asked).await?;
+        let sources = match &facts.person {
+            Some(person) => self.0.store.level_sources(&call.tenant, &person.person).await?,
+            None => None,
+        };
         let conditions = CONDITIONS.map(|condition| pb::AccessCondition {
             reason: pb::AccessReason::from(condition).into(),
             holds: decision::holds(condition, &facts, wanted),
-            value: value(condition, &facts, wanted),
+            value: value(condition, &facts, wanted, sources),
         });
         let decision = Some(wire::access_decision(decision::decide(&facts, wanted)));
         Ok(Response::new(pb::ExplainAccessResponse { decision, conditions: conditions.into(), revision }))

@@ -2,15 +2,16 @@
 
 use chassis::identity::Identity;
 use chassis::page::Page;
+use chassis::refusal::Refusal;
 use crewline_api::permissions::v1 as pb;
 use pb::directory_service_server::DirectoryService;
 use tonic::{Request, Response, Status};
 
 use super::{Call, change};
 use crate::callers::DISPATCH;
-use crate::model::{Overrides, Permissions, Person, PersonId, Role, RoleId};
+use crate::model::{Overrides, Permissions, Person, PersonId, PersonKind, Role, RoleId};
 use crate::store::Store;
-use crate::store::people::{PersonPatch, Reach};
+use crate::store::people::{PersonPatch, Reach, TECHNICIAN_ROLE};
 use crate::store::roles::RolePatch;
 use crate::store::tenants::SettingsPatch;
 use crate::wire::{self, Reason};
@@ -27,13 +28,24 @@ fn reach(identity: &Identity) -> Reach {
     if identity.is(DISPATCH) { Reach::Technicians } else { Reach::Everybody }
 }
 
+/// A role gives permissions: dispatch gives the technicians' first role alone.
+fn made_by_dispatch(person: &Person) -> Result<(), Refusal> {
+    if person.kind != PersonKind::Technician {
+        return Err(Refusal::invalid("person.kind", "must be technician: dispatch makes no others"));
+    }
+    if person.role.as_str() != TECHNICIAN_ROLE {
+        return Err(Refusal::invalid("person.role_id", "must be `technician`: which role somebody has is the administrator's"));
+    }
+    Ok(())
+}
+
 #[tonic::async_trait]
 impl DirectoryService for Directory {
     async fn get_tenant_settings(
         &self,
         request: Request<pb::GetTenantSettingsRequest>,
     ) -> Result<Response<pb::GetTenantSettingsResponse>, Status> {
-        let call = Call::of(request)?;
+        let call = Call::for_open_tenant(&self.0, request).await?;
         let tenant = self.0.tenant(&call.tenant).await?;
         Ok(Response::new(pb::GetTenantSettingsResponse { settings: Some(tenant.into()) }))
     }
@@ -42,7 +54,7 @@ impl DirectoryService for Directory {
         &self,
         request: Request<pb::UpdateTenantSettingsRequest>,
     ) -> Result<Response<pb::UpdateTenantSettingsResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), &message.idempotency_key, &message)?;
         let settings = wire::required("settings", message.settings)?;
         let mut patch = SettingsPatch::default();
@@ -61,7 +73,7 @@ impl DirectoryService for Directory {
     }
 
     async fn create_role(&self, request: Request<pb::CreateRoleRequest>) -> Result<Response<pb::CreateRoleResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), &message.idempotency_key, &message)?;
         let role = wire::required("role", message.role)?;
         let role = Role {
@@ -76,7 +88,7 @@ impl DirectoryService for Directory {
     }
 
     async fn list_roles(&self, request: Request<pb::ListRolesRequest>) -> Result<Response<pb::ListRolesResponse>, Status> {
-        let call = Call::of(request)?;
+        let call = Call::for_open_tenant(&self.0, request).await?;
         let page = Page::read(format!("roles/{}", call.tenant), call.message.page_size, &call.message.page_token)?;
         let mut roles = self.0.roles(&call.tenant, &page).await?;
         let next_page_token = page.cut(&mut roles, |role| role.id.to_string());
@@ -84,7 +96,7 @@ impl DirectoryService for Directory {
     }
 
     async fn update_role(&self, request: Request<pb::UpdateRoleRequest>) -> Result<Response<pb::UpdateRoleResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), &message.idempotency_key, &message)?;
         let role = wire::required("role", message.role)?;
         let id = RoleId::parse("role.role_id", role.role_id)?;
@@ -105,7 +117,7 @@ impl DirectoryService for Directory {
         &self,
         request: Request<pb::CreatePersonRequest>,
     ) -> Result<Response<pb::CreatePersonResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), &message.idempotency_key, &message)?;
         let person = wire::required("person", message.person)?;
         let person = Person {
@@ -119,22 +131,27 @@ impl DirectoryService for Directory {
             overrides: Overrides::default(),
             revision: 0,
         };
-        let (store, reach) = (self.0.clone(), reach(&identity));
-        let (person, receipt) = change(async move { store.create_person(intent, person, reach).await }).await?;
+        if reach(&identity) == Reach::Technicians {
+            made_by_dispatch(&person)?;
+        }
+        let store = self.0.clone();
+        let (person, receipt) = change(async move { store.create_person(intent, person).await }).await?;
         Ok(Response::new(pb::CreatePersonResponse { person: Some(person.into()), receipt: Some(receipt.into()) }))
     }
 
     async fn get_person(&self, request: Request<pb::GetPersonRequest>) -> Result<Response<pb::GetPersonResponse>, Status> {
-        let call = Call::of(request)?;
+        let call = Call::for_open_tenant(&self.0, request).await?;
         let id = PersonId::parse("person_id", call.message.person_id)?;
-        let person = self.0.person(&call.tenant, &id).await?;
+        let person = self.0.person(&call.tenant, &id, reach(&call.identity)).await?;
         Ok(Response::new(pb::GetPersonResponse { person: Some(person.into()) }))
     }
 
     async fn list_people(&self, request: Request<pb::ListPeopleRequest>) -> Result<Response<pb::ListPeopleResponse>, Status> {
-        let call = Call::of(request)?;
-        let page = Page::read(format!("people/{}", call.tenant), call.message.page_size, &call.message.page_token)?;
-        let mut people = self.0.people(&call.tenant, &page).await?;
+        let call = Call::for_open_tenant(&self.0, request).await?;
+        let reach = reach(&call.identity);
+        let list = format!("people/{}/{reach:?}", call.tenant);
+        let page = Page::read(list, call.message.page_size, &call.message.page_token)?;
+        let mut people = self.0.people(&call.tenant, &page, reach).await?;
         let next_page_token = page.cut(&mut people, |person| person.id.to_string());
         Ok(Response::new(pb::ListPeopleResponse { people: people.into_iter().map(Into::into).collect(), next_page_token }))
     }
@@ -143,7 +160,7 @@ impl DirectoryService for Directory {
         &self,
         request: Request<pb::UpdatePersonRequest>,
     ) -> Result<Response<pb::UpdatePersonResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), &message.idempotency_key, &message)?;
         let person = wire::required("person", message.person)?;
         let id = PersonId::parse("person.person_id", person.person_id)?;
@@ -173,7 +190,7 @@ impl DirectoryService for Directory {
         &self,
         request: Request<pb::UpdatePermissionsRequest>,
     ) -> Result<Response<pb::UpdatePermissionsResponse>, Status> {
-        let Call { identity, tenant, mut message } = Call::of(request)?;
+        let Call { identity, tenant, mut message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), &message.idempotency_key, &message)?;
         let id = PersonId::parse("person_id", message.person_id)?;
         let mut patch = PersonPatch::default();
@@ -191,7 +208,7 @@ impl DirectoryService for Directory {
     }
 
     async fn reset_to_role(&self, request: Request<pb::ResetToRoleRequest>) -> Result<Response<pb::ResetToRoleResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), &message.idempotency_key, &message)?;
         let id = PersonId::parse("person_id", message.person_id)?;
         let patch = PersonPatch { view: Some(None), full: Some(None), ..PersonPatch::default() };

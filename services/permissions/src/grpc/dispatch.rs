@@ -21,7 +21,7 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<pb::ReportJobStatusRequest>,
     ) -> Result<Response<pb::ReportJobStatusResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Optional), &message.idempotency_key, &message)?;
         let job = JobId::parse("job_id", message.job_id)?;
         let status = wire::job_status("status", message.status)?;
@@ -34,7 +34,7 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<pb::AssignTechniciansRequest>,
     ) -> Result<Response<pb::AssignTechniciansResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Optional), &message.idempotency_key, &message)?;
         let job = JobId::parse("job_id", message.job_id)?;
         let appointment = AppointmentId::parse("appointment_id", message.appointment_id)?;
@@ -49,7 +49,7 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<pb::UnassignTechniciansRequest>,
     ) -> Result<Response<pb::UnassignTechniciansResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Optional), &message.idempotency_key, &message)?;
         let job = JobId::parse("job_id", message.job_id)?;
         let appointment = AppointmentId::parse("appointment_id", message.appointment_id)?;
@@ -64,7 +64,7 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<pb::UpdateAssignmentRequest>,
     ) -> Result<Response<pb::UpdateAssignmentResponse>, Status> {
-        let Call { identity, tenant, message } = Call::of(request)?;
+        let Call { identity, tenant, message } = Call::for_open_tenant(&self.0, request).await?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Optional), &message.idempotency_key, &message)?;
         let assignment = wire::required("assignment", message.assignment)?;
         let key = (
@@ -89,7 +89,7 @@ impl DispatchService for Dispatch {
         &self,
         request: Request<pb::ListAssignmentsRequest>,
     ) -> Result<Response<pb::ListAssignmentsResponse>, Status> {
-        let call = Call::of(request)?;
+        let call = Call::for_open_tenant(&self.0, request).await?;
         let job = JobId::parse("job_id", call.message.job_id)?;
         let page = Page::read(format!("assignments/{}/{job}", call.tenant), call.message.page_size, &call.message.page_token)?;
         let (mut rows, status) = self.0.assignments(&call.tenant, &job, &page).await?;

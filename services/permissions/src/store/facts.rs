@@ -1,6 +1,6 @@
 //! The facts that decide access, read from the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -10,7 +10,7 @@ use super::entities::{appointment_assignments as assignments, jobs, people, role
 use super::rows::revision;
 use crate::decision::Facts;
 use crate::error::Error;
-use crate::model::{JobFacts, JobId, JobStatus, Permissions, Person, PersonFacts, PersonId, Role, Tenant, TenantId};
+use crate::model::{JobFacts, JobId, JobStatus, Overrides, Permissions, Person, PersonFacts, PersonId, Role, Tenant, TenantId};
 
 /// One person, and one job that they may be on.
 #[derive(Clone, Debug)]
@@ -21,36 +21,26 @@ pub struct Question {
     pub job: Option<JobId>,
 }
 
-/// All facts of one tenant.
+/// A piece of a tenant's facts, and where the next one begins.
 #[derive(Clone, Debug)]
-pub struct TenantSnapshot {
-    /// Which.
-    pub tenant: Tenant,
-    /// The revision of the tenant's newest change.
-    pub last_revision: u64,
-    /// Everybody.
-    pub people: Vec<PersonFacts>,
-    /// Every job that somebody is on.
-    pub jobs: Vec<JobFacts>,
+pub struct FactsPage<T> {
+    /// The facts.
+    pub facts: Vec<T>,
+    /// The id after which to go on; none on the last page.
+    pub next: Option<String>,
 }
 
-/// All facts of some tenants at one revision.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// The epoch of the database.
-    pub epoch: u64,
-    /// The revision.
-    pub revision: u64,
-    /// The tenants.
-    pub tenants: Vec<TenantSnapshot>,
-}
+/// People in a page.
+const PEOPLE_PAGE: u64 = 500;
+/// Jobs in a page.
+const JOBS_PAGE: u64 = 200;
 
 impl Store {
     /// What the decision looks at for each question, all at the one revision that comes with it.
     pub async fn facts(&self, tenant: &TenantId, questions: &[Question]) -> Result<(Vec<Facts>, u64), Error> {
         let tx = self.db.read().await?;
         let newest = revision(super::head(&tx).await?.revision);
-        let row = super::tenants::open(&tx, tenant).await?;
+        let row = super::tenants::any(&tx, tenant).await?;
         let mut found = Vec::with_capacity(questions.len());
         for question in questions {
             let (on_job, job_ended) = match &question.job {
@@ -61,6 +51,15 @@ impl Store {
             found.push(Facts { tenant: row.facts(), person, on_job, job_ended });
         }
         Ok((found, newest))
+    }
+
+    /// Where a person's level comes from: the role's defaults and their own permissions.
+    pub async fn level_sources(&self, tenant: &TenantId, person: &PersonId) -> Result<Option<(Permissions, Overrides)>, Error> {
+        let tx = self.db.read().await?;
+        let id = (tenant.as_str().to_owned(), person.as_str().to_owned());
+        let Some(row) = people::Entity::find_by_id(id).one(&tx).await? else { return Ok(None) };
+        let person = Person::try_from(row)?;
+        Ok(Some((defaults_of(&tx, tenant, &person).await?, person.overrides)))
     }
 
     /// The jobs that a technician is on, after the job `after`, at most `limit`.
@@ -92,23 +91,68 @@ impl Store {
         Ok(job_facts(&tx, tenant, job).await?.technicians)
     }
 
-    /// All facts of the tenants for which `wanted` holds.
-    pub async fn snapshot(&self, wanted: impl Fn(&str) -> bool) -> Result<Snapshot, Error> {
-        let tx = self.db.read().await?;
-        let head = super::head(&tx).await?;
-        let mut found = Vec::new();
-        for row in tenants::Entity::find().order_by_asc(tenants::Column::TenantId).all(&tx).await? {
-            if wanted(&row.tenant_id) {
-                found.push(tenant_snapshot(&tx, row).await?);
-            }
-        }
-        Ok(Snapshot { epoch: revision(head.epoch), revision: revision(head.revision), tenants: found })
+    /// The epoch and the newest revision of this database.
+    pub async fn newest(&self) -> Result<(u64, u64), Error> {
+        let head = super::head(&self.db.read().await?).await?;
+        Ok((revision(head.epoch), revision(head.revision)))
     }
 
-    /// The epoch of this database.
-    pub async fn epoch(&self) -> Result<u64, Error> {
-        Ok(revision(super::head(&self.db.read().await?).await?.epoch))
+    /// The tenant after `after`, by id, with the revision of the newest change of anything in it.
+    pub async fn tenant_after(&self, after: &str) -> Result<Option<(Tenant, u64)>, Error> {
+        let query = tenants::Entity::find().filter(tenants::Column::TenantId.gt(after)).order_by_asc(tenants::Column::TenantId);
+        let row = query.one(&self.db.read().await?).await?;
+        row.map(|row| Ok((Tenant::try_from(row.clone())?, revision(row.last_revision)))).transpose()
     }
+
+    /// A page of the facts of a tenant's people.
+    pub async fn people_facts(&self, tenant: &TenantId, after: &str) -> Result<FactsPage<PersonFacts>, Error> {
+        let tx = self.db.read().await?;
+        let rows = people::Entity::find()
+            .filter(people::Column::TenantId.eq(tenant.as_str()))
+            .filter(people::Column::PersonId.gt(after))
+            .order_by_asc(people::Column::PersonId)
+            .limit(PEOPLE_PAGE)
+            .all(&tx)
+            .await?;
+        let next = next(&rows, PEOPLE_PAGE, |row| &row.person_id);
+        Ok(FactsPage { facts: with_levels(&tx, tenant, rows).await?, next })
+    }
+
+    /// A page of the facts of a tenant's jobs that somebody is on.
+    pub async fn jobs_facts(&self, tenant: &TenantId, after: &str) -> Result<FactsPage<JobFacts>, Error> {
+        let tx = self.db.read().await?;
+        let rows = jobs::Entity::find()
+            .filter(jobs::Column::TenantId.eq(tenant.as_str()))
+            .filter(jobs::Column::JobId.gt(after))
+            .order_by_asc(jobs::Column::JobId)
+            .limit(JOBS_PAGE)
+            .all(&tx)
+            .await?;
+        let next = next(&rows, JOBS_PAGE, |row| &row.job_id);
+        let active = assignments::Entity::find()
+            .filter(assignments::Column::TenantId.eq(tenant.as_str()))
+            .filter(assignments::Column::JobId.is_in(rows.iter().map(|row| row.job_id.as_str())))
+            .filter(assignments::Column::Active.eq(true))
+            .all(&tx)
+            .await?;
+        let mut crews: BTreeMap<String, BTreeSet<PersonId>> = BTreeMap::new();
+        for row in active {
+            crews.entry(row.job_id).or_default().insert(PersonId::trusted(row.technician_id));
+        }
+        let mut facts = Vec::new();
+        for row in rows {
+            if let Some(crew) = crews.remove(&row.job_id) {
+                let ended = status(&row)?.ended();
+                facts.push(JobFacts { job: JobId::trusted(row.job_id), technicians: crew.into_iter().collect(), ended });
+            }
+        }
+        Ok(FactsPage { facts, next })
+    }
+}
+
+fn next<T>(rows: &[T], page: u64, id: impl Fn(&T) -> &String) -> Option<String> {
+    let full = u64::try_from(rows.len()).is_ok_and(|read| read == page);
+    rows.last().filter(|_| full).map(|last| id(last).clone())
 }
 
 /// The present facts of everything that a change touched.
@@ -118,8 +162,14 @@ pub(super) async fn of(db: &impl ConnectionTrait, tenant: &TenantId, touched: &T
         let row = tenants::Entity::find_by_id(tenant.as_str()).one(db).await?.ok_or(Error::TenantNotAllowed)?;
         changed.tenant = Some(Tenant::try_from(row)?.facts());
     }
-    for person in &touched.people {
-        changed.people.extend(person_facts(db, tenant, person).await?);
+    // A role's change touches everybody who follows it, while all other writers wait.
+    for people in touched.people.chunks(1_000) {
+        let rows = people::Entity::find()
+            .filter(people::Column::TenantId.eq(tenant.as_str()))
+            .filter(people::Column::PersonId.is_in(people.iter().map(PersonId::as_str)))
+            .all(db)
+            .await?;
+        changed.people.extend(with_levels(db, tenant, rows).await?);
     }
     for job in &touched.jobs {
         changed.jobs.push(job_facts(db, tenant, job).await?);
@@ -131,9 +181,13 @@ async fn person_facts(db: &impl ConnectionTrait, tenant: &TenantId, person: &Per
     let id = (tenant.as_str().to_owned(), person.as_str().to_owned());
     let Some(row) = people::Entity::find_by_id(id).one(db).await? else { return Ok(None) };
     let person = Person::try_from(row)?;
-    let role = (tenant.as_str().to_owned(), person.role.as_str().to_owned());
-    let role: Role = roles::Entity::find_by_id(role).one(db).await?.ok_or(Error::Corrupt("people.role_id"))?.into();
-    Ok(Some(person.facts(role.defaults)))
+    Ok(Some(person.facts(defaults_of(db, tenant, &person).await?)))
+}
+
+async fn defaults_of(db: &impl ConnectionTrait, tenant: &TenantId, person: &Person) -> Result<Permissions, Error> {
+    let id = (tenant.as_str().to_owned(), person.role.as_str().to_owned());
+    let row = roles::Entity::find_by_id(id).one(db).await?.ok_or(Error::Corrupt("people.role_id"))?;
+    Ok(Role::from(row).defaults)
 }
 
 async fn is_on_job(db: &impl ConnectionTrait, tenant: &TenantId, person: &PersonId, job: &JobId) -> Result<bool, Error> {
@@ -171,40 +225,17 @@ async fn job_facts(db: &impl ConnectionTrait, tenant: &TenantId, job: &JobId) ->
     Ok(JobFacts { job: job.clone(), technicians, ended: has_ended(db, tenant, job).await? })
 }
 
-async fn tenant_snapshot(db: &impl ConnectionTrait, row: tenants::Model) -> Result<TenantSnapshot, Error> {
-    let last_revision = revision(row.last_revision);
-    let tenant = Tenant::try_from(row)?;
-    let id = tenant.id.as_str();
-
-    let roles = roles::Entity::find().filter(roles::Column::TenantId.eq(id)).all(db).await?;
+/// People with the levels that their roles and overrides give them.
+async fn with_levels(db: &impl ConnectionTrait, tenant: &TenantId, rows: Vec<people::Model>) -> Result<Vec<PersonFacts>, Error> {
+    let roles = roles::Entity::find().filter(roles::Column::TenantId.eq(tenant.as_str())).all(db).await?;
     let defaults: BTreeMap<String, Permissions> =
         roles.into_iter().map(|row| (row.role_id.clone(), Role::from(row).defaults)).collect();
-    let mut everybody = Vec::new();
-    for row in people::Entity::find().filter(people::Column::TenantId.eq(id)).all(db).await? {
+    let facts = |row| {
         let person = Person::try_from(row)?;
         let defaults = defaults.get(person.role.as_str()).ok_or(Error::Corrupt("people.role_id"))?;
-        everybody.push(person.facts(*defaults));
-    }
-
-    let active = assignments::Entity::find()
-        .filter(assignments::Column::TenantId.eq(id))
-        .filter(assignments::Column::Active.eq(true))
-        .all(db)
-        .await?;
-    let mut crews: BTreeMap<String, Vec<PersonId>> = BTreeMap::new();
-    for row in active {
-        crews.entry(row.job_id).or_default().push(PersonId::trusted(row.technician_id));
-    }
-    let mut jobs = Vec::new();
-    for row in jobs::Entity::find().filter(jobs::Column::TenantId.eq(id)).all(db).await? {
-        let ended = status(&row)?.ended();
-        if let Some(mut technicians) = crews.remove(&row.job_id) {
-            technicians.sort();
-            technicians.dedup();
-            jobs.push(JobFacts { job: JobId::trusted(row.job_id), technicians, ended });
-        }
-    }
-    Ok(TenantSnapshot { tenant, last_revision, people: everybody, jobs })
+        Ok(person.facts(*defaults))
+    };
+    rows.into_iter().map(facts).collect()
 }
 
 fn status(row: &jobs::Model) -> Result<JobStatus, Error> {

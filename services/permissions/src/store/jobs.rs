@@ -93,7 +93,15 @@ impl Store {
         }
         let after = on_appointment(&change, &job, &appointment, &technicians).await?;
         change.touched.jobs.push(job.clone());
-        let receipt = self.commit(change, "assignment.made", subject(&job, &appointment), Some(&before), &after).await?;
+        let receipt = self
+            .commit(
+                change,
+                "assignment.made",
+                subject(&job, &appointment),
+                Some(&before).filter(|before| !before.is_empty()),
+                &after,
+            )
+            .await?;
         Ok((after, receipt))
     }
 

@@ -48,7 +48,7 @@ impl MigrationTrait for First {
         let one_row = Query::insert()
             .into_table("head")
             .columns(["id", "revision", "epoch"])
-            .values_panic([1.into(), 0_i64.into(), 1_i64.into()])
+            .values_panic([1.into(), 0_i64.into(), 0_i64.into()])
             .to_owned();
         manager.execute(one_row).await?;
 

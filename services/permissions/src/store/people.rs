@@ -10,6 +10,8 @@ use super::entities::{people, roles};
 use crate::error::Error;
 use crate::model::{Overrides, Person, PersonId, PersonKind, RoleId, TenantId};
 
+/// The role that dispatch gives to technicians; each tenant begins with it.
+pub const TECHNICIAN_ROLE: &str = "technician";
 /// People in a tenant.
 const MAX_PEOPLE: u64 = 10_000;
 
@@ -42,11 +44,8 @@ pub enum Reach {
 }
 
 impl Store {
-    /// Makes a person, who must be within the caller's reach.
-    pub async fn create_person(&self, intent: Intent, person: Person, reach: Reach) -> Result<(Person, Receipt), Error> {
-        if !reach.includes(person.kind) {
-            return Err(Error::NotFound("technician"));
-        }
+    /// Makes a person.
+    pub async fn create_person(&self, intent: Intent, person: Person) -> Result<(Person, Receipt), Error> {
         let mut change = self.change(intent).await?;
         match (find(&change, &person.id).await?, change.replayed()) {
             (Some(existing), Some(receipt)) => return Ok((existing, receipt)),
@@ -80,13 +79,13 @@ impl Store {
         if let Some(receipt) = change.replayed() {
             return Ok((before, receipt));
         }
-        check_etag(etag, before.revision)?;
         let after = patch.over(before.clone());
+        role_exists(&change, &after.role).await?;
+        check_etag(etag, before.revision)?;
         if after == before {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
-        role_exists(&change, &after.role).await?;
         let row = row(&change, &after);
         let after: Person = people::Entity::update(row).exec(&*change.tx).await?.try_into()?;
         change.touched.people.push(id.clone());
@@ -94,21 +93,25 @@ impl Store {
         Ok((after, receipt))
     }
 
-    /// One person.
-    pub async fn person(&self, tenant: &TenantId, id: &PersonId) -> Result<Person, Error> {
+    /// One person, within the caller's reach.
+    pub async fn person(&self, tenant: &TenantId, id: &PersonId, reach: Reach) -> Result<Person, Error> {
         let tx = self.db.read().await?;
         super::tenants::open(&tx, tenant).await?;
         let key = (tenant.as_str().to_owned(), id.as_str().to_owned());
-        people::Entity::find_by_id(key).one(&tx).await?.ok_or(Error::NotFound("person"))?.try_into()
+        let found = people::Entity::find_by_id(key).one(&tx).await?.map(Person::try_from).transpose()?;
+        found.filter(|person| reach.includes(person.kind)).ok_or(Error::NotFound("person"))
     }
 
-    /// A page of the people.
-    pub async fn people(&self, tenant: &TenantId, page: &Page) -> Result<Vec<Person>, Error> {
+    /// A page of the people within the caller's reach.
+    pub async fn people(&self, tenant: &TenantId, page: &Page, reach: Reach) -> Result<Vec<Person>, Error> {
         let tx = self.db.read().await?;
         super::tenants::open(&tx, tenant).await?;
         let mut query = people::Entity::find().filter(people::Column::TenantId.eq(tenant.as_str()));
         if let Some(after) = &page.after {
             query = query.filter(people::Column::PersonId.gt(after.as_str()));
+        }
+        if reach == Reach::Technicians {
+            query = query.filter(people::Column::Kind.eq(<&str>::from(PersonKind::Technician)));
         }
         let rows = query.order_by_asc(people::Column::PersonId).limit(page.limit()).all(&tx).await?;
         rows.into_iter().map(Person::try_from).collect()

@@ -7,12 +7,13 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryF
 use super::Store;
 use super::changes::{Intent, Receipt};
 use super::entities::{head, roles, tenants};
+use super::people::TECHNICIAN_ROLE;
 use super::rows::revision;
 use crate::error::Error;
 use crate::model::{AfterJobEnd, Tenant, TenantId};
 
 /// The roles that every tenant begins with. Rows, not constants: what the defaults are is the tenant's own business (choice A1).
-const FIRST_ROLES: [(&str, &str); 2] = [("technician", "Technician"), ("office", "Office")];
+const FIRST_ROLES: [(&str, &str); 2] = [(TECHNICIAN_ROLE, "Technician"), ("office", "Office")];
 
 /// New settings; `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -137,10 +138,15 @@ impl Store {
     }
 }
 
+/// The tenant, open or closed.
+pub(super) async fn any(db: &impl ConnectionTrait, id: &TenantId) -> Result<Tenant, Error> {
+    tenants::Entity::find_by_id(id.as_str()).one(db).await?.ok_or(Error::TenantNotAllowed)?.try_into()
+}
+
 /// The tenant, if it is there and open.
 pub(super) async fn open(db: &impl ConnectionTrait, id: &TenantId) -> Result<Tenant, Error> {
-    let row = tenants::Entity::find_by_id(id.as_str()).one(db).await?.ok_or(Error::TenantNotAllowed)?;
-    if row.closed { Err(Error::TenantNotAllowed) } else { row.try_into() }
+    let tenant = any(db, id).await?;
+    if tenant.closed { Err(Error::TenantNotAllowed) } else { Ok(tenant) }
 }
 
 fn subject(tenant: &Tenant) -> String {

@@ -1,0 +1,99 @@
+//! Revisions: each change is seen at the one that it returned, and a node is told of each once, in order.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crewline::demo::office::create_person;
+use crewline::party::Party;
+use crewline_api::permissions::v1 as pb;
+use futures_util::future::join_all;
+use pb::{AccessReason, Permission};
+
+use crate::checking::judged;
+use crate::company::Company;
+use crate::node::Node;
+use crate::running::Running;
+use crate::tokens::Mint;
+
+const WRITERS: usize = 12;
+const CHANGES: usize = 16;
+
+/// Puts a technician on a job of their own, or takes them off.
+async fn set_crew(company: &Company, number: usize, on: bool) -> u64 {
+    let mut dispatch = company.dispatch.dispatch();
+    let (job_id, appointment_id, technician_ids) = (format!("job-{number}"), "1".to_owned(), vec![format!("w{number}")]);
+    let receipt = if on {
+        let assign = pb::AssignTechniciansRequest { job_id, appointment_id, technician_ids, ..Default::default() };
+        dispatch.assign_technicians(assign).await.expect("assigned").into_inner().receipt
+    } else {
+        let unassign = pb::UnassignTechniciansRequest { job_id, appointment_id, technician_ids, ..Default::default() };
+        dispatch.unassign_technicians(unassign).await.expect("unassigned").into_inner().receipt
+    };
+    receipt.expect("a receipt").revision
+}
+
+/// Changes what one technician may do again and again, and checks each time that it is so at the revision that was returned.
+async fn write(company: &Company, enforce: &Party, number: usize, newest: &AtomicU64) -> Vec<u64> {
+    let (person, job) = (format!("w{number}"), format!("job-{number}"));
+    let (mut on_job, mut view, mut made) = (false, false, Vec::new());
+    for turn in 0..CHANGES {
+        let revision = if turn % 2 == 0 {
+            on_job = !on_job;
+            set_crew(company, number, on_job).await
+        } else {
+            view = !view;
+            company.permit(&person, view, false).await
+        };
+        newest.fetch_max(revision, Ordering::SeqCst);
+        made.push(revision);
+        let expected = match (view, on_job) {
+            (false, _) => AccessReason::LevelTooLow,
+            (true, false) => AccessReason::NotOnJob,
+            (true, true) => AccessReason::Allowed,
+        };
+        let (reason, at) = judged(enforce, &person, &job, Permission::ViewCustomerChats).await;
+        assert!(reason == expected && at >= revision, "{person} at {at}: {reason:?}; {expected:?} since {revision}");
+    }
+    made
+}
+
+#[tokio::test]
+async fn each_of_many_concurrent_changes_comes_once_in_order_and_before_the_answer_of_any_later_renewal() {
+    let running = Running::pair().await;
+    let callers = running.callers().await;
+    let company = Company::open(&callers).await;
+    let enforce = callers.service("enforce", &company.tenant).expect("a token");
+    for number in 0..WRITERS {
+        create_person(&company.admin, &format!("w{number}"), "W", pb::PersonKind::Technician).await.expect("a person");
+    }
+    let mint = Mint::of(&running);
+    let mut node = Node::with_snapshot(&mint, &[&company.tenant]).await;
+
+    let (newest, finished) = (AtomicU64::new(0), AtomicBool::new(false));
+    let writing = async {
+        let made = join_all((0..WRITERS).map(|number| write(&company, &enforce, number, &newest))).await;
+        finished.store(true, Ordering::SeqCst);
+        let mut made: Vec<u64> = made.into_iter().flatten().collect();
+        made.sort_unstable();
+        made
+    };
+    let reading = async {
+        let (mut told, mut renewals) = (Vec::new(), 0);
+        loop {
+            let (last, done_before) = (finished.load(Ordering::SeqCst), newest.load(Ordering::SeqCst));
+            // The node itself checks that each change follows the one before it of the tenant.
+            let (changes, revision) = node.renew().await;
+            assert!(revision >= done_before, "renewed at {revision}, after a change of {done_before} was done");
+            told.extend(changes.iter().map(|change| change.revision));
+            renewals += 1;
+            if last {
+                return (told, renewals, node);
+            }
+        }
+    };
+    let (made, (told, renewals, node)) = tokio::join!(writing, reading);
+    println!("{} changes, {renewals} renewals meanwhile", told.len());
+    assert_eq!(made.len(), WRITERS * CHANGES);
+    assert_eq!(told, made, "each change once, in the order of revisions, and nothing else");
+    let fresh = Node::with_snapshot(&mint, &[&company.tenant]).await;
+    assert_eq!(fresh.facts, node.facts, "the changes lead to where a snapshot is");
+}

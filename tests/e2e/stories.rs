@@ -1,0 +1,92 @@
+//! The stories of `tests/stories`, played through clients in other languages: each has its own idea of what gRPC is.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crewline::party::Pair;
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+use tokio::process::Command;
+use uuid::Uuid;
+
+use crate::running::Running;
+use crate::tools;
+
+/// For one story; each step has a limit of its own.
+const LIMIT: Duration = Duration::from_secs(180);
+
+#[tokio::test]
+async fn every_story_passes_through_grpc_js() {
+    if let Some(node) = tools::find("CREWLINE_NODE", "the stories through grpc-js") {
+        play_all("grpc_js.js", || Command::new(&node)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_story_passes_through_grpcio() {
+    if let Some(python) = tools::find("CREWLINE_PYTHON", "the stories through grpcio") {
+        play_all("grpcio_story.py", || Command::new(&python)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_story_passes_through_grpcurl() {
+    let what = "the stories through grpcurl";
+    if let (Some(python), Some(grpcurl)) = (tools::find("CREWLINE_PYTHON", what), tools::find("CREWLINE_GRPCURL", what)) {
+        play_all("grpcurl_story.py", || {
+            let mut command = Command::new(&python);
+            command.env("CREWLINE_GRPCURL", &grpcurl);
+            command
+        })
+        .await;
+    }
+}
+
+/// Plays every story with a driver, each in a tenant of its own.
+async fn play_all(driver: &str, client: impl Fn() -> Command) {
+    let running = Running::pair().await;
+    let callers = running.callers().await;
+    let folder = TempDir::new().expect("a folder");
+    for path in stories() {
+        let story: Value = serde_json::from_slice(&std::fs::read(&path).expect("a story")).expect("JSON");
+        let steps = story["steps"].as_array().expect("steps");
+        let tenant = format!("t{}", Uuid::new_v4().simple());
+        let tokens = folder.path().join(&tenant);
+        std::fs::write(&tokens, tokens_for(steps, &callers, &tenant).to_string()).expect("written");
+
+        let mut play = client();
+        play.arg(tests().join("drivers").join(driver)).arg(&path).env("CREWLINE_TENANT", &tenant).env("CREWLINE_TOKENS", &tokens);
+        play.env("CREWLINE_PERMISSIONS", running.endpoints.permissions.expect("permissions").to_string());
+        play.env("CREWLINE_CHAT", running.endpoints.chat.expect("chat").to_string());
+        let played = tokio::time::timeout(LIMIT, play.kill_on_drop(true).output()).await.expect("an end within the limit");
+
+        let played = played.expect("the driver");
+        let (said, complaint) = (String::from_utf8_lossy(&played.stdout), String::from_utf8_lossy(&played.stderr));
+        let last = format!("{} steps passed", steps.len());
+        assert!(played.status.success(), "{}:\n{said}\n{complaint}", path.display());
+        assert_eq!(said.lines().last(), Some(last.as_str()), "{}:\n{said}\n{complaint}", path.display());
+    }
+}
+
+/// A token for every caller of the story, as its README says what the names mean.
+fn tokens_for(steps: &[Value], callers: &Pair, tenant: &str) -> Value {
+    let names = steps.iter().filter_map(|step| step["as"].as_str());
+    let token = |name: &str| match name.split_once(':') {
+        Some((kind, person)) => callers.person(kind, person, tenant),
+        None if ["admin", "operator"].contains(&name) => callers.person(name, name, tenant),
+        None => callers.service(name, tenant),
+    };
+    names.map(|name| (name.to_owned(), Value::from(token(name).expect("a token").token))).collect::<Map<_, _>>().into()
+}
+
+fn stories() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(tests().join("stories")).expect("the stories");
+    let files = folder.map(|entry| entry.expect("an entry").path());
+    let stories: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    assert!(!stories.is_empty());
+    stories
+}
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}

@@ -1,0 +1,20 @@
+//! What some tests need beside Rust: `tests/tools` installs it, and its `--env` says where it is.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// The path of the tool that `variable` names. Without it, says that `what` is not run, also to `tests/run`.
+pub fn find(variable: &str, what: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable);
+    if path.is_none() {
+        let line = format!("NOT RUN: {what} ({variable} is not set: see tests/tools)\n");
+        // Not with `eprint!`: the output of a test that passes is not shown.
+        std::io::stderr().write_all(line.as_bytes()).expect("stderr");
+        if let Some(list) = std::env::var_os("CREWLINE_NOT_RUN").filter(|list| !list.is_empty()) {
+            let mut list = File::options().append(true).create(true).open(list).expect("the list of what is not run");
+            list.write_all(line.as_bytes()).expect("the list of what is not run");
+        }
+    }
+    path.map(PathBuf::from)
+}
