@@ -54,8 +54,9 @@ impl Company {
             create_person(&company.admin, id, id, kind).await.expect("a person");
             set_permissions(&company.admin, id, true, full).await.expect("permissions");
         }
-        company.assign("1", &["tina", "theo", "vera"]).await;
+        let assigned = company.assign("1", &["tina", "theo", "vera"]).await;
         company.thread = company.start_thread(JOB, CUSTOMER).await;
+        company.heard(assigned).await;
         company
     }
 
