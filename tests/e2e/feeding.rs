@@ -209,3 +209,17 @@ async fn a_watch_ends_with_its_token_and_with_the_process() {
     assert!(running.terminate().await.success());
     assert_eq!(reason_of(&node.end().await), "DRAINING");
 }
+
+#[tokio::test]
+async fn a_node_whose_token_names_other_tenants_than_before_begins_with_a_snapshot() {
+    let running = Running::pair().await;
+    let callers = running.callers().await;
+    let (first, second) = (Company::open(&callers).await, Company::open(&callers).await);
+    let mint = Mint::of(&running);
+    let both = Node::with_snapshot(&mint, &[&first.tenant, &second.tenant]).await;
+    let mut fewer = Node::connect(&mint, &[&first.tenant]).await;
+    let hello = pb::Hello { epoch: both.facts.epoch, cursor: both.facts.revision, ..hello() };
+    fewer.say(Say::Hello(hello)).await;
+    fewer.take_snapshot().await;
+    assert_eq!(fewer.facts.tenants.keys().collect::<Vec<_>>(), [&first.tenant], "nothing stale of the other is left");
+}

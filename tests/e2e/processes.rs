@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use chat::watch_thread_request::Position;
 use crewline_api::chat::v1 as chat;
+use crewline_api::permissions::v1 as pb;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::company::{Company, try_send};
@@ -109,4 +110,33 @@ fn a_wrong_configuration_is_told_before_anything_starts() {
     assert!(!refused.status.success() && said.contains("listen_on"), "{said}");
     let version = std::process::Command::new(binary()).arg("--version").output().expect("the binary");
     assert!(version.status.success());
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_process_also_with_somebody_at_the_metrics_who_asks_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let metrics = listener.local_addr().expect("its address").to_string();
+    drop(listener);
+    let mut running = Running::start("all", &[("CREWLINE_TELEMETRY__METRICS_LISTEN", &metrics)]).await;
+    let mut silent = std::net::TcpStream::connect(&metrics).expect("connected");
+    std::io::Write::write_all(&mut silent, b"GET").expect("written");
+    assert!(running.terminate().await.success());
+}
+
+#[tokio::test]
+async fn what_was_done_to_the_demo_tenant_does_not_end_the_services() {
+    let mut running = Running::start("all", &[("CREWLINE_DEMO_TENANT", "true")]).await;
+    running.until_logged("Watch the thread as the technician").await;
+    let admin = running.callers().await.person("admin", "ada", crewline::demo_tenant::TENANT).expect("a token");
+    let disable = pb::UpdateTenantSettingsRequest {
+        settings: Some(pb::TenantSettings { chat_enabled: false, ..Default::default() }),
+        update_mask: crate::changes::mask(&["chat_enabled"]),
+        reason: "trying it out".into(),
+        ..Default::default()
+    };
+    admin.directory().update_tenant_settings(disable).await.expect("disabled");
+    assert!(running.terminate().await.success());
+    running.restart().await;
+    running.until_logged("the demo tenant cannot be shown").await;
+    assert_eq!(health(running.endpoints.chat.expect("chat")).await, Some(ServingStatus::Serving));
 }

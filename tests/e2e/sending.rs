@@ -8,6 +8,7 @@ use crewline_api::chat::v1 as chat;
 use crewline_api::permissions::v1 as pb;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
+use sea_orm::{Database, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tonic_types::StatusExt;
 
 use crate::company::{Company, JOB, messages_of, refusal, try_send};
@@ -182,4 +183,28 @@ async fn a_send_whose_client_hangs_up_half_way_is_written_whole_or_not_at_all() 
     bodies.dedup();
     assert_eq!(bodies.len() as u64, CUT_SENDS, "exactly one message each");
     assert_eq!(messages.len() as u64, CUT_SENDS);
+}
+
+#[tokio::test]
+async fn a_send_that_waited_for_its_turn_is_not_written_when_access_is_gone_by_then() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    // Somebody else holds the writer's place.
+    let database =
+        Database::connect(format!("sqlite://{}", running.data_dir().join("chat.db").display())).await.expect("a database");
+    let immediate =
+        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+    let writer = database.begin_with_options(immediate).await.expect("the lock");
+    let (tina, thread) = (company.tina.clone(), company.thread.clone());
+    let send = tokio::spawn(async move { try_send(&tina, &thread, "1", "too late").await });
+    let mut olga = company.watch(&company.olga).await;
+    company.heard(company.permit("tina", false, false).await).await;
+    writer.rollback().await.expect("freed");
+
+    let refused = refusal(send.await.expect("answered"));
+    // Under load the send may come after the revocation, or wait longer than a write may: none of it writes.
+    assert!(["CHAT_PERMISSION_REQUIRED", "STORE_UNAVAILABLE"].contains(&refused.as_str()), "{refused}");
+    company.text("1", "the first").await;
+    olga.read_to(1).await;
+    assert_eq!(olga.bodies, ["the first"]);
 }

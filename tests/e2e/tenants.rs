@@ -57,6 +57,15 @@ async fn when_a_tenant_is_closed_its_streams_end_and_every_call_for_it_is_refuse
     let settings = company.admin.directory().get_tenant_settings(pb::GetTenantSettingsRequest {}).await;
     assert_eq!(refusal(settings), "TENANT_NOT_ALLOWED");
 
+    // What was done, and why nobody has access, can still be asked.
+    let log = company.admin.audit().list_changes(pb::ListChangesRequest::default()).await.expect("the log").into_inner();
+    assert_eq!(log.changes[0].kind, "tenant.closed");
+    let question =
+        pb::AccessQuestion { person_id: "tina".into(), job_id: JOB.into(), permission: pb::Permission::ViewCustomerChats.into() };
+    let explain = pb::ExplainAccessRequest { question: Some(question) };
+    let explained = company.admin.access().explain_access(explain).await.expect("explained").into_inner();
+    assert_eq!(explained.decision.expect("a decision").reason(), pb::AccessReason::TenantClosed);
+
     let again = provision.tenants().close_tenant(close).await.expect("repeating it is no error").into_inner();
     assert!(again.tenant.expect("a tenant").closed);
     let get = pb::GetTenantRequest { tenant_id: company.tenant.clone() };

@@ -91,3 +91,16 @@ async fn a_provider_and_its_ids_are_well_formed() {
         assert_eq!(refusal(try_text_from(&company.carrier, contact, "id", "hello").await), "INVALID_FIELD", "{contact:?}");
     }
 }
+
+#[tokio::test]
+async fn a_list_of_long_texts_comes_in_pages_that_any_client_can_take() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    let long = "🔧".repeat(16_000);
+    for number in 0..100 {
+        company.text(&number.to_string(), &long).await;
+    }
+    // Six megabytes: a client as it comes refuses an answer of more than four.
+    let messages = company.messages().await;
+    assert_eq!(messages.iter().map(|message| message.seq).collect::<Vec<_>>(), (1..=100).collect::<Vec<_>>());
+}

@@ -93,3 +93,15 @@ async fn a_watcher_is_woken_by_an_event_that_comes_before_it_waits() {
     let woken = tokio::time::timeout(std::time::Duration::from_secs(10), watcher.beyond(0)).await;
     assert!(woken.is_ok());
 }
+
+#[test]
+fn watchers_that_leave_together_leave_nothing_behind() {
+    let fanout = Fanout::default();
+    for _ in 0..2_000 {
+        let (first, second) = (fanout.register(key()), fanout.register(key()));
+        let other = std::thread::spawn(move || drop(first));
+        drop(second);
+        other.join().expect("left");
+        assert!(lock(&fanout.threads).is_empty());
+    }
+}

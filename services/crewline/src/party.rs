@@ -7,6 +7,7 @@ use chassis::token::{Grant, Signer};
 use crewline_api::chat::v1::carrier_service_client::CarrierServiceClient;
 use crewline_api::chat::v1::thread_service_client::ThreadServiceClient;
 use crewline_api::permissions::v1::access_service_client::AccessServiceClient;
+use crewline_api::permissions::v1::audit_service_client::AuditServiceClient;
 use crewline_api::permissions::v1::directory_service_client::DirectoryServiceClient;
 use crewline_api::permissions::v1::dispatch_service_client::DispatchServiceClient;
 use crewline_api::permissions::v1::tenant_service_client::TenantServiceClient;
@@ -133,6 +134,11 @@ impl Party {
     /// Jobs and assignments.
     pub fn dispatch(&self) -> DispatchServiceClient<Authorized> {
         DispatchServiceClient::with_interceptor(self.pair.permissions.clone(), self.bearer.clone())
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> AuditServiceClient<Authorized> {
+        AuditServiceClient::with_interceptor(self.pair.permissions.clone(), self.bearer.clone())
     }
 
     /// Tenants.
