@@ -162,7 +162,12 @@ impl Facts {
 
     fn take(&mut self, change: &pb::AccessChange) {
         assert!(change.revision > self.revision, "revision {} after {}", change.revision, self.revision);
+        self.revision = change.revision;
         let tenant = self.tenants.entry(change.tenant_id.clone()).or_default();
+        // A snapshot is read while changes go on: this one was in it already.
+        if change.revision <= tenant.own.revision {
+            return;
+        }
         assert_eq!(change.prev_revision, tenant.own.revision, "the chain of the tenant's changes at {}", change.revision);
         if let Some(own) = &change.tenant {
             tenant.own = own.clone();
@@ -176,7 +181,6 @@ impl Facts {
                 tenant.jobs.insert(job.job_id.clone(), job.clone());
             }
         }
-        self.revision = change.revision;
     }
 
     fn advance(&mut self, revision: u64) {

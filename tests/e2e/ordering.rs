@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crewline::demo::office::create_person;
-use crewline::party::Party;
+use crewline::party::{Pair, Party};
 use crewline_api::permissions::v1 as pb;
 use futures_util::future::join_all;
 use pb::{AccessReason, Permission};
@@ -56,15 +56,20 @@ async fn write(company: &Company, enforce: &Party, number: usize, newest: &Atomi
     made
 }
 
-#[tokio::test]
-async fn each_of_many_concurrent_changes_comes_once_in_order_and_before_the_answer_of_any_later_renewal() {
-    let running = Running::pair().await;
-    let callers = running.callers().await;
-    let company = Company::open(&callers).await;
-    let enforce = callers.service("enforce", &company.tenant).expect("a token");
+/// A company with the technicians that the writers change.
+async fn company_of_writers(callers: &Pair) -> (Company, Party) {
+    let company = Company::open(callers).await;
     for number in 0..WRITERS {
         create_person(&company.admin, &format!("w{number}"), "W", pb::PersonKind::Technician).await.expect("a person");
     }
+    let enforce = callers.service("enforce", &company.tenant).expect("a token");
+    (company, enforce)
+}
+
+#[tokio::test]
+async fn each_of_many_concurrent_changes_comes_once_in_order_and_before_the_answer_of_any_later_renewal() {
+    let running = Running::pair().await;
+    let (company, enforce) = company_of_writers(&running.callers().await).await;
     let mint = Mint::of(&running);
     let mut node = Node::with_snapshot(&mint, &[&company.tenant]).await;
 
@@ -96,4 +101,30 @@ async fn each_of_many_concurrent_changes_comes_once_in_order_and_before_the_answ
     assert_eq!(told, made, "each change once, in the order of revisions, and nothing else");
     let fresh = Node::with_snapshot(&mint, &[&company.tenant]).await;
     assert_eq!(fresh.facts, node.facts, "the changes lead to where a snapshot is");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_read_while_changes_go_on_leads_to_the_same_facts() {
+    let running = Running::pair().await;
+    let (company, enforce) = company_of_writers(&running.callers().await).await;
+    let mint = Mint::of(&running);
+    let (newest, finished) = (AtomicU64::new(0), AtomicBool::new(false));
+    let writing = async {
+        join_all((0..WRITERS).map(|number| write(&company, &enforce, number, &newest))).await;
+        finished.store(true, Ordering::SeqCst);
+    };
+    let joining = async {
+        let mut nodes = Vec::new();
+        while !finished.load(Ordering::SeqCst) {
+            nodes.push(Node::with_snapshot(&mint, &[&company.tenant]).await);
+        }
+        nodes
+    };
+    let ((), mut nodes) = tokio::join!(writing, joining);
+    println!("{} nodes joined meanwhile", nodes.len());
+    let fresh = Node::with_snapshot(&mint, &[&company.tenant]).await;
+    for node in &mut nodes {
+        node.renew().await;
+        assert_eq!(node.facts, fresh.facts);
+    }
 }

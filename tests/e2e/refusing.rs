@@ -146,6 +146,17 @@ async fn send_wrong<T: prost::Message + 'static>(mint: &Mint, rpc: &str, request
 }
 
 #[tokio::test]
+async fn an_rpc_that_is_not_there_is_refused_with_a_reason_too() {
+    let running = Running::pair().await;
+    let mint = Mint::of(&running);
+    let token = mint.token(Claims::person("office", "olga", &["acme"]));
+    for rpc in ["ThreadService/NoSuchMethod", "NoSuchService/GetThread"] {
+        assert_eq!(reason_of(&send_wrong(&mint, rpc, with_token(&token, ())).await), "UNKNOWN_METHOD");
+        assert_eq!(reason_of(&send_wrong(&mint, rpc, Request::new(())).await), "TOKEN_INVALID", "the token comes first");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_decoded_is_refused_with_a_reason_too() {
     let running = Running::pair().await;
     let company = Company::open(&running.callers().await).await;

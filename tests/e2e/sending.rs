@@ -1,6 +1,6 @@
 //! P4: one id, one message; what is written is written whole, or not at all.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chassis::clock::Clock;
 use chassis::ids::Ids;
@@ -19,6 +19,8 @@ use crate::running::Running;
 const MANY: usize = 800;
 const CUT_SENDS: u64 = 200;
 const LONGEST_PATIENCE: Duration = Duration::from_millis(12);
+/// Far more than a write takes.
+const TIME_TO_WRITE: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn a_hundred_concurrent_sends_with_one_id_make_one_message() {
@@ -183,6 +185,38 @@ async fn a_send_whose_client_hangs_up_half_way_is_written_whole_or_not_at_all() 
     bodies.dedup();
     assert_eq!(bodies.len() as u64, CUT_SENDS, "exactly one message each");
     assert_eq!(messages.len() as u64, CUT_SENDS);
+}
+
+/// The number of the message with this body, if it comes to be there.
+async fn found(company: &Company, body: &str) -> Option<u64> {
+    let began = Instant::now();
+    while began.elapsed() < TIME_TO_WRITE {
+        if let Some(message) = company.messages().await.into_iter().find(|message| message.body == body) {
+            return Some(message.seq);
+        }
+    }
+    None
+}
+
+#[tokio::test]
+async fn what_is_written_after_its_client_hung_up_reaches_those_who_watch() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    let mut olga = company.watch(&company.olga).await;
+    let ids = Ids::from_os(Clock::system());
+    let mut left_behind = 0;
+    for number in 0..40 {
+        let id = format!("m{number}");
+        let send = try_send(&company.tina, &company.thread, &id, &id);
+        let cut = tokio::time::timeout(ids.jitter(LONGEST_PATIENCE / 3), send).await.is_err();
+        // Neither a retry nor another message may be what wakes the watcher.
+        if let Some(seq) = found(&company, &id).await {
+            olga.read_to(seq).await;
+            left_behind += u32::from(cut);
+        }
+    }
+    println!("{left_behind} of 40 sends were written after their client had hung up");
+    assert!(left_behind > 0);
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use chat::thread_service_client::ThreadServiceClient;
 use chat::watch_thread_response::Frame;
+use crewline::demo::office::create_person;
 use crewline::party::{Party, until_heard};
 use crewline_api::chat::v1 as chat;
+use crewline_api::permissions::v1 as pb;
 
 use crate::company::{Company, refusal};
 use crate::reader::Reader;
@@ -13,6 +15,7 @@ use crate::running::Running;
 use crate::tokens::{Claims, Mint, with_token};
 
 const MOST: usize = 32;
+const MOST_ON_A_CONNECTION: usize = 200;
 
 async fn open(party: &Party, thread: &str) -> Result<Reader, tonic::Status> {
     Reader::try_open_at(party, thread, chat::watch_thread_request::Position::AfterSeq(0)).await
@@ -41,6 +44,30 @@ async fn a_person_holds_at_most_32_streams_and_a_closed_one_makes_room() {
     streams.pop();
     streams.push(until_heard(async || open(&company.tina, &company.thread).await).await.expect("room again"));
     assert_eq!(refusal(open(&company.tina, &company.thread).await.map(|_| ())), "TOO_MANY_STREAMS");
+}
+
+#[tokio::test]
+async fn a_connection_holds_at_most_200_streams() {
+    let running = Running::pair().await;
+    let callers = running.callers().await;
+    let company = Company::open(&callers).await;
+    let mut streams = Vec::new();
+    for number in 0..=MOST_ON_A_CONNECTION / MOST {
+        let id = format!("o{number}");
+        create_person(&company.admin, &id, &id, pb::PersonKind::Office).await.expect("a person");
+        company.heard(company.permit(&id, true, false).await).await;
+        // These callers share one connection.
+        let party = callers.person("office", &id, &company.tenant).expect("a token");
+        for _ in 0..MOST.min(MOST_ON_A_CONNECTION - streams.len()) {
+            streams.push(until_heard(async || open(&party, &company.thread).await).await.expect("room"));
+        }
+    }
+    assert_eq!(streams.len(), MOST_ON_A_CONNECTION);
+    assert_eq!(refusal(open(&company.tina, &company.thread).await.map(|_| ())), "TOO_MANY_STREAMS");
+    let elsewhere = running.callers().await.person("technician", "tina", &company.tenant).expect("a token");
+    let _on_another = open(&elsewhere, &company.thread).await.expect("room on a connection of its own");
+    drop(streams);
+    until_heard(async || open(&company.tina, &company.thread).await).await.expect("room again");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@
 //! the store, and hands it out if the guard agrees at that moment; there is nothing between the guard's answer and the hand-over. A
 //! watcher that stalls is not asked, holds at most one piece of a page, and goes on from the store.
 
-use std::collections::VecDeque;
+mod ready;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tonic::Status;
 
+use self::ready::Ready;
 use crate::access::Access;
 use crate::access::guard::{Denial, Denied, Place, Subject, Wish};
 use crate::cursor::Cursor;
@@ -31,10 +33,6 @@ use crate::store::events::EventPage;
 use crate::streams::StreamPlace;
 use crate::wire::frames;
 
-/// Events in one frame.
-const BATCH: usize = 64;
-/// Bytes in one frame, about; one event may be larger.
-const BATCH_BYTES: usize = 32 * 1024;
 /// A stream without fresh knowledge of access ends after so long.
 const HOLD_LIMIT: Duration = Duration::from_secs(10);
 const PROGRESS_EVERY: Duration = Duration::from_secs(25);
@@ -91,10 +89,8 @@ pub struct ThreadWatch {
     head: u64,
     /// The store has confirmed that the cursor belongs to this history.
     verified: bool,
-    /// What follows the cursor, in order.
-    ready: VecDeque<Arc<Event>>,
-    /// When all that is ready has been handed out, everything up to here has been, or is for another audience.
-    scanned_to: u64,
+    /// What follows the cursor.
+    ready: Ready,
     in_hand: Option<Candidate>,
     opened: bool,
     caught_up: bool,
@@ -152,8 +148,7 @@ impl ThreadWatch {
             first_available: thread.first_available(),
             head: thread.head.seq,
             verified: false,
-            ready: VecDeque::new(),
-            scanned_to: 0,
+            ready: Ready::default(),
             in_hand: None,
             opened: false,
             caught_up: false,
@@ -253,7 +248,7 @@ impl ThreadWatch {
             return Ok(Candidate::Reset(reason, Cursor::after(self.first_available - 1)));
         }
         if !self.ready.is_empty() {
-            return Ok(Candidate::Events(self.take_batch()));
+            return Ok(Candidate::Events(self.ready.take_batch()));
         }
         if self.head.max(self.watcher.head()) > self.cursor.seq {
             return Ok(Candidate::Nothing);
@@ -288,7 +283,8 @@ impl ThreadWatch {
         }
         self.cursor.tag = Some(follows.tag);
         let last = page.events.last().map_or(self.cursor.seq, |event| event.at.seq);
-        self.make_ready(page.events.into_iter().map(Arc::new), if page.is_last { self.head } else { last });
+        self.ready = Ready::new(page.events.into_iter().map(Arc::new), if page.is_last { self.head } else { last });
+        self.pass_hidden();
         Ok(None)
     }
 
@@ -301,37 +297,22 @@ impl ThreadWatch {
     }
 
     fn fill_from_ring(&mut self) -> bool {
-        let Some(events) = self.watcher.after(self.cursor.seq, BATCH) else { return false };
+        let Some(events) = self.watcher.after(self.cursor.seq, ready::BATCH) else { return false };
         let last = events.last().map_or(self.cursor.seq, |event| event.at.seq);
         let mut visible = events.into_iter().filter(|event| self.audience.sees(event.audience)).peekable();
         if visible.peek().is_some_and(|first| !self.cursor.fits(first.prev(self.audience))) {
             return false;
         }
-        let visible: Vec<Arc<Event>> = visible.collect();
-        self.make_ready(visible.into_iter(), last);
+        self.ready = Ready::new(visible, last);
+        self.pass_hidden();
         true
     }
 
-    /// Takes the events that bring the cursor to `scanned_to`.
-    fn make_ready(&mut self, events: impl Iterator<Item = Arc<Event>>, scanned_to: u64) {
-        self.scanned_to = scanned_to;
-        self.ready.extend(events);
+    /// Moves the cursor over events that are for another audience, once all before them has been handed out.
+    fn pass_hidden(&mut self) {
         if self.ready.is_empty() {
-            self.cursor.seq = self.cursor.seq.max(self.scanned_to);
+            self.cursor.seq = self.cursor.seq.max(self.ready.scanned_to());
         }
-    }
-
-    fn take_batch(&mut self) -> Vec<Arc<Event>> {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while let Some(event) = self.ready.front() {
-            bytes += event.weight();
-            if batch.len() == BATCH || (bytes > BATCH_BYTES && !batch.is_empty()) {
-                break;
-            }
-            batch.extend(self.ready.pop_front());
-        }
-        batch
     }
 
     /// Nothing is known to follow: waits for an event, for a change of access, for the heartbeat, or for an end.
@@ -378,9 +359,7 @@ impl ThreadWatch {
                 if let Some(last) = batch.last() {
                     self.cursor = Cursor::at(last.at);
                 }
-                if self.ready.is_empty() {
-                    self.cursor.seq = self.cursor.seq.max(self.scanned_to);
-                }
+                self.pass_hidden();
                 self.node.metrics.events_delivered.add(u64::try_from(batch.len()).unwrap_or_default(), &[]);
                 frames::events(&batch, self.audience, self.cursor.seal(thread))
             }
