@@ -1,5 +1,7 @@
 //! Who is on which job, as the permissions service lists it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crewline::demo::office::{create_person, set_permissions};
 use crewline_api::permissions::v1 as pb;
 use pb::{ChatAccess, JobStatus, PersonKind};
@@ -69,4 +71,28 @@ async fn the_technicians_of_a_job_are_listed_with_what_each_may_do() {
     assert_eq!(listed, [("anna", ChatAccess::None), ("theo", ChatAccess::None), ("vera", ChatAccess::View)]);
     let list = pb::ListJobTechniciansRequest { job_id: "unheard-of".into() };
     assert_eq!(company.admin.access().list_job_technicians(list).await.expect("listed").into_inner().technicians, []);
+}
+
+#[tokio::test]
+async fn the_technicians_of_a_job_and_what_they_may_do_are_of_one_moment() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    let finished = AtomicBool::new(false);
+    let coming_and_going = async {
+        for _ in 0..40 {
+            company.unassign("1", &["tina"]).await;
+            company.assign("1", &["tina"]).await;
+        }
+        finished.store(true, Ordering::SeqCst);
+    };
+    let listing = async {
+        while !finished.load(Ordering::SeqCst) {
+            let list = pb::ListJobTechniciansRequest { job_id: JOB.into() };
+            let listed = company.admin.access().list_job_technicians(list).await.expect("listed").into_inner();
+            for found in listed.technicians.iter().filter(|found| found.person_id == "tina") {
+                assert_eq!(found.access(), ChatAccess::Full, "she is off the job, or on it with full access");
+            }
+        }
+    };
+    tokio::join!(coming_and_going, listing);
 }

@@ -109,7 +109,7 @@ async fn large_snapshots_and_tails_come_whole() {
     let mut node = Node::with_snapshot(&mint, &[&company.tenant]).await;
     let (epoch, cursor) = (node.facts.epoch, node.facts.revision);
     stream::iter(0..620)
-        .for_each_concurrent(16, |number| {
+        .for_each_concurrent(4, |number| {
             let (admin, id) = (&company.admin, format!("p{number}"));
             async move {
                 create_person(admin, &id, "Pat", pb::PersonKind::Technician).await.expect("a person");

@@ -52,7 +52,8 @@ impl Node {
         let request = with_token(&mint.token(claims), ReceiverStream::new(said));
         // A snapshot part holds 500 entries.
         let mut access = AccessServiceClient::new(mint.permissions.clone()).max_decoding_message_size(16 * 1024 * 1024);
-        let told = access.watch_access(request).await.expect("a watch").into_inner();
+        let told =
+            tokio::time::timeout(PATIENCE, access.watch_access(request)).await.expect("an answer").expect("a watch").into_inner();
         Self { say, told, renewals: 0, facts: Facts::default() }
     }
 

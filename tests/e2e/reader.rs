@@ -4,12 +4,17 @@ use std::time::Instant;
 
 use chat::watch_thread_request::Position;
 use chat::watch_thread_response::Frame;
+use std::time::Duration;
+
 use crewline::party::Party;
 use crewline_api::chat::v1 as chat;
 use tonic::{Status, Streaming};
 
 use crate::refusals::reason_of;
 use crate::running::PATIENCE;
+
+/// Shorter than the shortest time to a heartbeat, at which a stream looks at its access anyway.
+const CUT_WITHIN: Duration = Duration::from_secs(10);
 
 pub struct Reader {
     stream: Streaming<chat::WatchThreadResponse>,
@@ -98,7 +103,7 @@ impl Reader {
 
     /// Reads to the end, which must be this one.
     pub async fn assert_ends(mut self, closing: chat::ClosingReason, status: &str) {
-        let end = self.end().await;
+        let end = tokio::time::timeout(CUT_WITHIN, self.end()).await.expect("told before the heartbeat would have found out");
         assert_eq!((end.0, end.1.as_str()), (closing, status));
     }
 
