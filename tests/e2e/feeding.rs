@@ -1,17 +1,20 @@
 //! The access watch: a snapshot where it is needed, then every change, of the tenants that the token names.
 
+use std::time::{Duration, Instant};
+
 use crewline::demo::office::create_person;
 use crewline_api::permissions::v1 as pb;
 use futures_util::{StreamExt, stream};
+use pb::access_service_client::AccessServiceClient;
 use pb::watch_access_request::Frame as Say;
 use pb::watch_access_response::Frame as Told;
 use pb::{AccessAfterJobEnd, ChatAccess};
 
-use crate::company::{Company, JOB};
+use crate::company::{Company, JOB, refusal};
 use crate::node::{Node, hello};
 use crate::refusals::reason_of;
-use crate::running::Running;
-use crate::tokens::{Claims, Mint};
+use crate::running::{PATIENCE, Running};
+use crate::tokens::{Claims, Mint, with_token};
 
 #[tokio::test]
 async fn a_node_without_a_view_gets_a_snapshot_and_then_each_change_as_it_comes() {
@@ -222,4 +225,28 @@ async fn a_node_whose_token_names_other_tenants_than_before_begins_with_a_snapsh
     fewer.say(Say::Hello(hello)).await;
     fewer.take_snapshot().await;
     assert_eq!(fewer.facts.tenants.keys().collect::<Vec<_>>(), [&first.tenant], "nothing stale of the other is left");
+}
+
+#[tokio::test]
+async fn a_hundred_watches_are_served_and_one_more_is_refused_until_one_is_closed() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    let mint = Mint::of(&running);
+    // The chat service holds one.
+    let mut nodes = Vec::new();
+    for _ in 0..99 {
+        nodes.push(Node::connect(&mint, &[&company.tenant]).await);
+    }
+    let token = mint.token(Claims::service(&["enforce"], &[&company.tenant]));
+    let one_more = async || {
+        let mut access = AccessServiceClient::new(mint.permissions.clone());
+        access.watch_access(with_token(&token, tokio_stream::pending())).await
+    };
+    assert_eq!(refusal(one_more().await.map(|_| ())), "TOO_MANY_STREAMS");
+    nodes.pop();
+    let began = Instant::now();
+    while one_more().await.is_err() {
+        assert!(began.elapsed() < PATIENCE, "a closed watch makes no room");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

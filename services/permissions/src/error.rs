@@ -33,6 +33,9 @@ pub enum Error {
     /// This process is shutting down.
     #[error("draining")]
     Draining,
+    /// This process serves as many watches as it may.
+    #[error("too many watches")]
+    TooManyWatches,
     /// The token of a stream has run out.
     #[error("the token has run out")]
     TokenExpired,
@@ -56,6 +59,9 @@ impl From<Error> for Refusal {
             Error::KeyReused => Refusal::new(ErrorReason::IdempotencyKeyReused, text),
             Error::Full(_) => Refusal::new(ErrorReason::StorageFull, text),
             Error::Draining => Refusal::new(ErrorReason::Draining, "this process is shutting down; connect again"),
+            Error::TooManyWatches => {
+                Refusal::new(ErrorReason::TooManyStreams, "this process serves as many access watches as it may")
+            }
             Error::TokenExpired => Refusal::new(ErrorReason::TokenExpired, "the token has run out"),
             Error::Db(error) => error.into(),
             Error::Corrupt(column) => {

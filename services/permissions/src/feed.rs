@@ -5,6 +5,7 @@
 //! that was committed before it was received: that is what makes a node's view fresh.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_stream::try_stream;
@@ -20,7 +21,7 @@ use futures_util::Stream;
 use pb::watch_access_request::Frame as Asked;
 use pb::watch_access_response::Frame as Told;
 use sha2::{Digest, Sha256};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tonic::{Status, Streaming};
 
@@ -30,6 +31,8 @@ use crate::model::{JobFacts, PersonFacts, TenantId};
 use crate::store::Store;
 use crate::wire::tenant_access;
 
+/// Watches of one process: every commit wakes each of them.
+pub const MAX_WATCHES: usize = 100;
 /// Entries read from the database at once. One can hold every person of a tenant.
 const PAGE: u64 = 32;
 /// Technicians in one part of a snapshot, counted once for each job that they are on; one job may have more.
@@ -52,6 +55,8 @@ pub struct Feed {
     pub drain: Drain,
     /// The instruments.
     pub metrics: Metrics,
+    /// Watches that may still be opened.
+    pub places: Arc<Semaphore>,
 }
 
 /// Which tenants a node watches.
@@ -68,17 +73,24 @@ enum Wake {
 }
 
 impl Feed {
-    /// Serves one watch.
+    /// Takes a place for a watch.
+    pub fn take_place(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| Error::TooManyWatches)
+    }
+
+    /// Serves one watch, for as long as it holds its place.
     pub fn watch(
         self,
         token: Identity,
         mut inbound: Streaming<pb::WatchAccessRequest>,
+        place: OwnedSemaphorePermit,
     ) -> impl Stream<Item = Result<pb::WatchAccessResponse, Status>> + Send + 'static {
         try_stream! {
             let mut commits = self.store.commits();
             let hello = hello(&mut inbound).await?;
             tracing::info!(node = hello.node_id, incarnation = hello.incarnation, cursor = hello.cursor, "a node watches");
             let _counted = OpenWatch::count(&self.metrics);
+            let _place = place;
             let expiry = Instant::now() + token.expires_at.duration_since(self.clock.wall()).unwrap_or_default();
             let watched = Watched { token, asked: hello.tenant_ids };
 

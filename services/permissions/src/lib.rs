@@ -12,6 +12,7 @@ pub mod store;
 mod wire;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chassis::clock::Clock;
 use chassis::db::DbError;
@@ -27,10 +28,10 @@ use pb::directory_service_server::DirectoryServiceServer;
 use pb::dispatch_service_server::DispatchServiceServer;
 use pb::tenant_service_server::TenantServiceServer;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tonic::service::Routes;
 
-use crate::feed::Feed;
+use crate::feed::{Feed, MAX_WATCHES};
 use crate::grpc::{access::Access, audit::Audit, directory::Directory, dispatch::Dispatch, tenants::Tenants};
 use crate::store::Store;
 
@@ -76,7 +77,13 @@ pub enum RunError {
 pub async fn run(setup: Setup) -> Result<(), RunError> {
     let store = Store::open(&setup.database, setup.clock).await?;
     let metrics = metrics::Metrics::new(&setup.metrics.meter("permissions"));
-    let feed = Feed { store: store.clone(), clock: setup.clock, drain: setup.drain.clone(), metrics };
+    let feed = Feed {
+        store: store.clone(),
+        clock: setup.clock,
+        drain: setup.drain.clone(),
+        metrics,
+        places: Arc::new(Semaphore::new(MAX_WATCHES)),
+    };
     let routes = Routes::new(AccessServiceServer::new(Access(feed)).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(DirectoryServiceServer::new(Directory(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))
         .add_service(DispatchServiceServer::new(Dispatch(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES))

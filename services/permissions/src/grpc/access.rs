@@ -153,12 +153,9 @@ impl AccessService for Access {
         let call = Call::of(request)?;
         let person = PersonId::parse("person_id", call.message.person_id)?;
         let page = Page::read(format!("jobs/{}/{person}", call.tenant), call.message.page_size, &call.message.page_token)?;
-        let mut jobs = self.0.store.jobs_of(&call.tenant, &person, page.after.as_deref(), page.limit()).await?;
-        let next_page_token = page.cut(&mut jobs, ToString::to_string);
-        let questions: Vec<Question> =
-            jobs.iter().map(|job| Question { person: person.clone(), job: Some(job.clone()) }).collect();
-        let (facts, revision) = self.0.store.facts(&call.tenant, &questions).await?;
-        let levels = jobs.into_iter().zip(facts.iter().map(decision::level));
+        let (mut jobs, revision) = self.0.store.jobs_of(&call.tenant, &person, page.after.as_deref(), page.limit()).await?;
+        let next_page_token = page.cut(&mut jobs, |(job, _)| job.to_string());
+        let levels = jobs.into_iter().map(|(job, facts)| (job, decision::level(&facts)));
         let jobs = levels
             .filter(|(_, level)| *level > Level::None)
             .map(|(job, level)| pb::AccessibleJob { job_id: job.to_string(), access: pb::ChatAccess::from(level).into() })
@@ -172,18 +169,12 @@ impl AccessService for Access {
     ) -> Result<Response<pb::ListJobTechniciansResponse>, Status> {
         let call = Call::of(request)?;
         let job = JobId::parse("job_id", call.message.job_id)?;
-        let crew = self.0.store.technicians_of(&call.tenant, &job).await?;
-        let questions: Vec<Question> =
-            crew.iter().map(|person| Question { person: person.clone(), job: Some(job.clone()) }).collect();
-        let (facts, revision) = self.0.store.facts(&call.tenant, &questions).await?;
-        let technicians = crew
-            .iter()
-            .zip(facts.iter().map(decision::level))
-            .map(|(person, level)| pb::JobTechnician {
-                person_id: person.to_string(),
-                access: pb::ChatAccess::from(level).into(),
-            })
-            .collect();
+        let (crew, revision) = self.0.store.technicians_of(&call.tenant, &job).await?;
+        let technician = |(person, facts): (PersonId, Facts)| pb::JobTechnician {
+            person_id: person.to_string(),
+            access: pb::ChatAccess::from(decision::level(&facts)).into(),
+        };
+        let technicians = crew.into_iter().map(technician).collect();
         Ok(Response::new(pb::ListJobTechniciansResponse { technicians, revision }))
     }
 
@@ -194,7 +185,8 @@ impl AccessService for Access {
         request: Request<Streaming<pb::WatchAccessRequest>>,
     ) -> Result<Response<Self::WatchAccessStream>, Status> {
         let identity = Identity::of(&request)?.clone();
-        Ok(Response::new(Box::pin(self.0.clone().watch(identity, request.into_inner()))))
+        let place = self.0.take_place()?;
+        Ok(Response::new(Box::pin(self.0.clone().watch(identity, request.into_inner(), place))))
     }
 }
 

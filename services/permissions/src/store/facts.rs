@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
 use super::changes::{ChangedFacts, Touched};
@@ -38,19 +38,7 @@ const JOBS_PAGE: u64 = 200;
 impl Store {
     /// What the decision looks at for each question, all at the one revision that comes with it.
     pub async fn facts(&self, tenant: &TenantId, questions: &[Question]) -> Result<(Vec<Facts>, u64), Error> {
-        let tx = self.db.read().await?;
-        let newest = revision(super::head(&tx).await?.revision);
-        let row = super::tenants::any(&tx, tenant).await?;
-        let mut found = Vec::with_capacity(questions.len());
-        for question in questions {
-            let (on_job, job_ended) = match &question.job {
-                Some(job) => (is_on_job(&tx, tenant, &question.person, job).await?, has_ended(&tx, tenant, job).await?),
-                None => (false, false),
-            };
-            let person = person_facts(&tx, tenant, &question.person).await?;
-            found.push(Facts { tenant: row.facts(), person, on_job, job_ended });
-        }
-        Ok((found, newest))
+        judged_in(&self.db.read().await?, tenant, questions).await
     }
 
     /// Where a person's level comes from: the role's defaults and their own permissions.
@@ -62,14 +50,14 @@ impl Store {
         Ok(Some((defaults_of(&tx, tenant, &person).await?, person.overrides)))
     }
 
-    /// The jobs that a technician is on, after the job `after`, at most `limit`.
+    /// The jobs that a technician is on, after the job `after`, at most `limit`, with what the decision looks at for each: of one moment.
     pub async fn jobs_of(
         &self,
         tenant: &TenantId,
         person: &PersonId,
         after: Option<&str>,
         limit: u64,
-    ) -> Result<Vec<JobId>, Error> {
+    ) -> Result<(Vec<(JobId, Facts)>, u64), Error> {
         let tx = self.db.read().await?;
         let mut query = assignments::Entity::find()
             .select_only()
@@ -81,14 +69,22 @@ impl Store {
         if let Some(after) = after {
             query = query.filter(assignments::Column::JobId.gt(after));
         }
-        let jobs: Vec<String> = query.order_by_asc(assignments::Column::JobId).limit(limit).into_tuple().all(&tx).await?;
-        Ok(jobs.into_iter().map(JobId::trusted).collect())
+        let ids: Vec<String> = query.order_by_asc(assignments::Column::JobId).limit(limit).into_tuple().all(&tx).await?;
+        let jobs: Vec<JobId> = ids.into_iter().map(JobId::trusted).collect();
+        let questions: Vec<Question> =
+            jobs.iter().map(|job| Question { person: person.clone(), job: Some(job.clone()) }).collect();
+        let (facts, revision) = judged_in(&tx, tenant, &questions).await?;
+        Ok((jobs.into_iter().zip(facts).collect(), revision))
     }
 
-    /// Who is on a job.
-    pub async fn technicians_of(&self, tenant: &TenantId, job: &JobId) -> Result<Vec<PersonId>, Error> {
+    /// Who is on a job, with what the decision looks at for each: of one moment.
+    pub async fn technicians_of(&self, tenant: &TenantId, job: &JobId) -> Result<(Vec<(PersonId, Facts)>, u64), Error> {
         let tx = self.db.read().await?;
-        Ok(job_facts(&tx, tenant, job).await?.technicians)
+        let crew = job_facts(&tx, tenant, job).await?.technicians;
+        let questions: Vec<Question> =
+            crew.iter().map(|person| Question { person: person.clone(), job: Some(job.clone()) }).collect();
+        let (facts, revision) = judged_in(&tx, tenant, &questions).await?;
+        Ok((crew.into_iter().zip(facts).collect(), revision))
     }
 
     /// The epoch and the newest revision of this database.
@@ -153,6 +149,22 @@ impl Store {
 fn next<T>(rows: &[T], page: u64, id: impl Fn(&T) -> &String) -> Option<String> {
     let full = u64::try_from(rows.len()).is_ok_and(|read| read == page);
     rows.last().filter(|_| full).map(|last| id(last).clone())
+}
+
+/// What the decision looks at for each question, and the revision of the transaction.
+async fn judged_in(tx: &DatabaseTransaction, tenant: &TenantId, questions: &[Question]) -> Result<(Vec<Facts>, u64), Error> {
+    let newest = revision(super::head(tx).await?.revision);
+    let row = super::tenants::any(tx, tenant).await?;
+    let mut found = Vec::with_capacity(questions.len());
+    for question in questions {
+        let (on_job, job_ended) = match &question.job {
+            Some(job) => (is_on_job(tx, tenant, &question.person, job).await?, has_ended(tx, tenant, job).await?),
+            None => (false, false),
+        };
+        let person = person_facts(tx, tenant, &question.person).await?;
+        found.push(Facts { tenant: row.facts(), person, on_job, job_ended });
+    }
+    Ok((found, newest))
 }
 
 /// The present facts of everything that a change touched.
