@@ -21,6 +21,8 @@ struct Tally {
     in_flight: AtomicUsize,
     acknowledged: AtomicU64,
     unknown: AtomicU64,
+    /// Kills so far: an attempt that began before one and failed after it was under way then.
+    kills: AtomicUsize,
     /// The sequence number that each id was acknowledged with.
     acks: Mutex<HashMap<String, u64>>,
 }
@@ -51,6 +53,7 @@ async fn twenty_kills_in_the_middle_of_sends_lose_nothing_acknowledged_and_doubl
             assert!(began.elapsed() < PATIENCE, "sends do not go on after kill {kill}");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        tally.kills.fetch_add(1, Ordering::SeqCst);
         running.kill();
         running.restart().await;
     }
@@ -81,6 +84,7 @@ async fn send_until_stopped(client: usize, olga: Party, thread: String, tally: A
         let id = format!("client-{client}-{number}");
         let began = Instant::now();
         loop {
+            let kills = tally.kills.load(Ordering::SeqCst);
             tally.in_flight.fetch_add(1, Ordering::SeqCst);
             let sent = try_send(&olga, &thread, &id, &id).await;
             tally.in_flight.fetch_sub(1, Ordering::SeqCst);
@@ -93,8 +97,8 @@ async fn send_until_stopped(client: usize, olga: Party, thread: String, tally: A
                 }
                 Err(status) => {
                     assert!(began.elapsed() < PATIENCE, "{id} is not settled: {status:?}");
-                    // A refusal with a reason did not write; a lost connection may have.
-                    if reason(&status).is_empty() {
+                    // A refusal with a reason did not write, nor did an attempt while nobody listened; one that a kill cut off may have.
+                    if reason(&status).is_empty() && tally.kills.load(Ordering::SeqCst) > kills {
                         tally.unknown.fetch_add(1, Ordering::SeqCst);
                     }
                     tokio::time::sleep(Duration::from_millis(20)).await;
