@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+
+use crate::db::DatabaseUrl;
 
 /// Who may issue tokens, and the keys.
 #[derive(Clone, Debug, Deserialize)]
@@ -69,4 +71,10 @@ pub fn load<C: DeserializeOwned>(defaults: &str, file: Option<&Path>, plain: &'s
         .filter(|key| key.as_str().contains("__") || plain.iter().any(|plain| key.as_str().eq_ignore_ascii_case(plain)))
         .split("__");
     Ok(figment.merge(environment).extract().map_err(Box::new)?)
+}
+
+/// Reads the URL of a database; none if it is empty.
+pub fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DatabaseUrl>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(D::Error::custom) }
 }

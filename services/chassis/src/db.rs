@@ -1,37 +1,44 @@
-//! The database: one writer, several readers, and errors that say what the caller can do about them.
-//!
-//! SQLite in WAL mode with `synchronous=FULL`: a commit that returned survives power loss. Every write transaction is
-//! `BEGIN IMMEDIATE` on the one writing connection; a deferred one that upgrades fails at once with "database is locked".
+//! The database: SQLite or PostgreSQL, writers and readers, and errors that say what the caller can do about them.
+
+mod error;
+mod postgres;
+mod sqlite;
+mod url;
 
 use std::future::Future;
 use std::ops::Deref;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crewline_api::errors::v1::ErrorReason;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqliteTransactionMode,
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::refusal::Refusal;
+pub use self::error::DbError;
+pub use self::url::{BadDatabaseUrl, DatabaseUrl};
 
-/// Writes that may wait for the writer; one more is refused.
-const MAX_WAITING_WRITES: usize = 256;
-/// How long a transaction waits for its connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_millis(1500);
-const READERS: u32 = 4;
+/// Writes that may be under way or wait; one more is refused.
+const MAX_WRITES: usize = 256;
+/// How long a transaction waits for its connection, and for each lock.
+const PLACE_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// The most that a pool holds.
+const MAX_CONNECTIONS: u32 = 16;
 
 /// A database. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Db {
+    connections: Connections,
+    places: Arc<Semaphore>,
+}
+
+#[derive(Clone, Debug)]
+struct Connections {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
-    places: Arc<Semaphore>,
 }
 
 /// A write transaction. Dropped without a commit it is rolled back.
@@ -41,61 +48,76 @@ pub struct WriteTx {
     _place: OwnedSemaphorePermit,
 }
 
-/// Why the database did not do what it was asked. The texts are for the log.
-#[derive(Debug, thiserror::Error)]
-pub enum DbError {
-    /// Too many writes wait already.
-    #[error("too many writes are waiting")]
-    QueueFull,
-    /// No room on the disk.
-    #[error("the disk is full")]
-    Full,
-    /// It did not answer; a commit may or may not have happened.
-    #[error("the database did not answer: {0}")]
-    Unavailable(String),
-    /// A bug.
-    #[error("the database refused: {0}")]
-    Unexpected(String),
-}
-
 impl Db {
-    /// Opens the SQLite database in the file `path`, which is made if need be, and brings its schema up to date.
-    pub async fn open<M: MigratorTrait>(path: &Path) -> Result<Self, DbError> {
-        let writer = Database::connect(options(path, 1)).await?;
-        M::up(&writer, None).await?;
-        let reader = Database::connect(options(path, READERS)).await?;
-        Ok(Self { writer, reader, places: Arc::new(Semaphore::new(MAX_WAITING_WRITES)) })
+    /// Opens the database and brings its schema up to date.
+    pub async fn open<M: MigratorTrait>(url: &DatabaseUrl) -> Result<Self, DbError> {
+        let connections = match url {
+            DatabaseUrl::Sqlite(path) => sqlite::open::<M>(path).await?,
+            DatabaseUrl::Postgres(server) => postgres::open::<M>(server).await?,
+        };
+        Ok(Self { connections, places: Arc::new(Semaphore::new(MAX_WRITES)) })
     }
 
     /// Closes every connection; SQLite then folds its write-ahead log into the database.
     pub async fn close(&self) {
-        for connection in [&self.reader, &self.writer] {
+        for connection in [&self.connections.reader, &self.connections.writer] {
             if let Err(error) = connection.clone().close().await {
-                tracing::warn!(cause = cause(&error), "a database connection did not close well");
+                tracing::warn!(error = %DbError::from(error), "a database connection did not close well");
             }
         }
     }
 
     /// Begins a read: everything that it sees is of one moment.
     pub async fn read(&self) -> Result<DatabaseTransaction, DbError> {
-        Ok(self.reader.begin().await?)
+        begin(&self.connections.reader, TransactionOptions::default()).await
     }
 
-    /// Begins a write, when those before it have ended.
+    /// Begins a write, when there is a connection for it.
+    ///
+    /// On SQLite it is the only one. On PostgreSQL others run beside it: what it decides by must be read under a row lock
+    /// (`lock_exclusive`, or [`WriteTx::hold`]), and every write must take its locks in the same order.
     pub async fn write(&self) -> Result<WriteTx, DbError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| DbError::QueueFull)?;
+        // PostgreSQL knows no such mode.
         let immediate = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(WriteTx { tx: self.writer.begin_with_options(immediate).await?, _place: place })
+        Ok(WriteTx { tx: begin(&self.connections.writer, immediate).await?, _place: place })
     }
 }
 
+/// Begins in a task of its own: sqlx 0.9.0 gives a connection whose `BEGIN` was cut short back to the pool with the transaction
+/// open, and what the next one commits on it never is (transact-rs/sqlx#4393).
+async fn begin(connection: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, DbError> {
+    let connection = connection.clone();
+    let begun = to_completion(async move {
+        for _ in 0..MAX_CONNECTIONS {
+            match connection.begin_with_options(options).await {
+                // It lay in the pool when its server went away, and is out of it now. Nothing was done on it.
+                Err(error) if error::is_lost_connection(&error) => {}
+                begun => return begun,
+            }
+        }
+        connection.begin_with_options(options).await
+    });
+    Ok(begun.await??)
+}
+
 impl WriteTx {
+    /// Holds `name` against other writes that hold it, until this one ends: for what has no row to lock yet. On SQLite there is
+    /// no other write.
+    pub async fn hold(&self, name: &str) -> Result<(), DbError> {
+        if self.tx.get_database_backend() == DbBackend::Postgres {
+            let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+            self.tx.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, lock, [name.into()])).await?;
+        }
+        Ok(())
+    }
+
     /// Makes everything durable. On an error nobody knows whether it is.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.tx.commit().await.map_err(|error| match DbError::from(error) {
+        self.tx.commit().await.map_err(|error: DbErr| match DbError::from(error) {
             DbError::Unexpected(cause) => DbError::Unavailable(cause),
             known => known,
         })
@@ -117,79 +139,16 @@ pub async fn to_completion<T: Send + 'static>(work: impl Future<Output = T> + Se
     tokio::spawn(tracing::Instrument::instrument(work, span)).await.map_err(|error| DbError::Unexpected(error.to_string()))
 }
 
-fn options(path: &Path, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(format!("sqlite://{}?mode=rwc", path.display()));
+/// What both engines have in common.
+fn pool(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .min_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None::<Duration>)
-        .max_lifetime(None::<Duration>)
-        .test_before_acquire(false)
+        .acquire_timeout(PLACE_TIMEOUT)
         // Both are on by default, and would put SQL with values into the log.
         .sqlx_logging(false)
-        .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(ACQUIRE_TIMEOUT)
-                .foreign_keys(true)
-                .statement_cache_capacity(256)
-        });
+        .record_stmt_in_spans(false);
     options
-}
-
-impl From<DbErr> for DbError {
-    fn from(error: DbErr) -> Self {
-        match &error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(cause(&error)),
-            DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx)) => {
-                let code = sqlx.as_database_error().and_then(|error| error.code());
-                // SQLite's primary result codes: 5 busy, 6 locked, 10 I/O error, 13 full.
-                match code.as_deref().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
-                    Some(13) => Self::Full,
-                    Some(5 | 6 | 10) => Self::Unavailable(cause(&error)),
-                    _ => Self::Unexpected(cause(&error)),
-                }
-            }
-            _ => Self::Unexpected(cause(&error)),
-        }
-    }
-}
-
-/// What the log may say: the driver's message without details, which can carry values of rows.
-fn cause(error: &DbErr) -> String {
-    match error {
-        DbErr::Exec(RuntimeErr::SqlxError(sqlx)) | DbErr::Query(RuntimeErr::SqlxError(sqlx)) => match sqlx.as_database_error() {
-            Some(database) => database.message().to_owned(),
-            None => sqlx.to_string(),
-        },
-        other => other.to_string(),
-    }
-}
-
-impl From<DbError> for Refusal {
-    fn from(error: DbError) -> Self {
-        match error {
-            DbError::QueueFull => {
-                Refusal::new(ErrorReason::QueueFull, "too many writes are waiting").retry_after(Duration::from_millis(250))
-            }
-            DbError::Full => {
-                tracing::error!("the disk is full");
-                Refusal::new(ErrorReason::StorageFull, "there is no room to store this").retry_after(Duration::from_secs(10))
-            }
-            DbError::Unavailable(cause) => {
-                tracing::warn!(cause, "the database did not answer");
-                Refusal::new(ErrorReason::StoreUnavailable, "the database did not answer; a write may have been committed")
-                    .retry_after(Duration::from_millis(500))
-            }
-            DbError::Unexpected(cause) => {
-                tracing::error!(cause, "the database refused");
-                Refusal::new(ErrorReason::Internal, "something went wrong here")
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -16,10 +16,8 @@ mod streams;
 mod watch;
 mod wire;
 
-use std::path::PathBuf;
-
 use chassis::clock::Clock;
-use chassis::db::DbError;
+use chassis::db::{DatabaseUrl, DbError};
 use chassis::ids::Ids;
 use chassis::layers::Door;
 use chassis::lifecycle::Drain;
@@ -50,8 +48,8 @@ const SERVICES: &[&str] = &["crewline.chat.v1.ThreadService", "crewline.chat.v1.
 pub struct Setup {
     /// Where it listens.
     pub listener: TcpListener,
-    /// The file of its database.
-    pub database: PathBuf,
+    /// Its database.
+    pub database: DatabaseUrl,
     /// The key of the content hashes that tell a retry from a reuse.
     pub hash_key: Vec<u8>,
     /// The permissions service.

@@ -9,11 +9,10 @@ mod rows;
 pub mod sent_ids;
 pub mod threads;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use chassis::clock::Clock;
-use chassis::db::{Db, DbError};
+use chassis::db::{DatabaseUrl, Db, DbError};
 use chassis::ids::Ids;
 use tokio::sync::Semaphore;
 
@@ -33,9 +32,9 @@ pub struct Store {
 const CATCH_UP_READERS: usize = 3;
 
 impl Store {
-    /// Opens the database in the file `path` and brings its schema up to date.
-    pub async fn open(path: &Path, clock: Clock, ids: Ids, hash_key: &[u8]) -> Result<Self, DbError> {
-        let db = Db::open::<migrations::Migrations>(path).await?;
+    /// Opens the database and brings its schema up to date.
+    pub async fn open(url: &DatabaseUrl, clock: Clock, ids: Ids, hash_key: &[u8]) -> Result<Self, DbError> {
+        let db = Db::open::<migrations::Migrations>(url).await?;
         Ok(Self { db, clock, ids, hash_key: hash_key.into(), catch_up: Arc::new(Semaphore::new(CATCH_UP_READERS)) })
     }
 

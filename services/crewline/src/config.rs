@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use chassis::config::{ConfigError, IdentityConfig, TelemetryConfig, load};
+use chassis::config::{ConfigError, IdentityConfig, TelemetryConfig, database_url, load};
+use chassis::db::DatabaseUrl;
 use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("config.default.toml");
@@ -27,6 +28,8 @@ pub struct Config {
 #[allow(missing_docs)] // Said in config.default.toml.
 pub struct PermissionsConfig {
     pub listen: String,
+    #[serde(deserialize_with = "database_url")]
+    pub database_url: Option<DatabaseUrl>,
 }
 
 /// The section `[chat]`.
@@ -35,6 +38,8 @@ pub struct PermissionsConfig {
 #[allow(missing_docs)] // Said in config.default.toml.
 pub struct ChatConfig {
     pub listen: String,
+    #[serde(deserialize_with = "database_url")]
+    pub database_url: Option<DatabaseUrl>,
     pub permissions_url: String,
     pub access_token_file: PathBuf,
     pub node: String,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chassis::clock::Clock;
 use chassis::data_dir::DataDir;
+use chassis::db::DatabaseUrl;
 use chassis::ids::Ids;
 use chassis::lifecycle::{Drain, termination};
 use chassis::telemetry::{Metrics, start_logs};
@@ -88,7 +89,7 @@ impl Bound {
 
         let permissions = self.permissions.map(|listener| permissions::Setup {
             listener,
-            database: self.data_dir.file("permissions.db"),
+            database: database(&self.data_dir, self.config.permissions.database_url.clone(), "permissions.db"),
             verifier: verifier.clone(),
             clock,
             metrics: metrics.clone(),
@@ -99,7 +100,7 @@ impl Bound {
             None => None,
             Some(listener) => Some(chat::Setup {
                 listener,
-                database: self.data_dir.file("chat.db"),
+                database: database(&self.data_dir, self.config.chat.database_url.clone(), "chat.db"),
                 hash_key: hash_key(&self.data_dir, &ids)?,
                 permissions: permissions_endpoint(&self.config, self.endpoints.permissions)?,
                 token: own_token(&self.config, clock, &ids)?,
@@ -144,6 +145,10 @@ async fn serve_metrics(config: &Config, metrics: Metrics) -> Result<(), Error> {
         return std::future::pending().await;
     }
     Ok(metrics.serve(config.telemetry.metrics_listen.clone()).await?)
+}
+
+fn database(data_dir: &DataDir, configured: Option<DatabaseUrl>, file: &str) -> DatabaseUrl {
+    configured.unwrap_or_else(|| DatabaseUrl::Sqlite(data_dir.file(file)))
 }
 
 fn hash_key(data_dir: &DataDir, ids: &Ids) -> Result<Vec<u8>, Error> {

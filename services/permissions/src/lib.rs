@@ -11,11 +11,10 @@ pub mod model;
 pub mod store;
 mod wire;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chassis::clock::Clock;
-use chassis::db::DbError;
+use chassis::db::{DatabaseUrl, DbError};
 use chassis::layers::Door;
 use chassis::lifecycle::Drain;
 use chassis::server::{self, MAX_REQUEST_BYTES, ServeError, Spec};
@@ -48,8 +47,8 @@ const SERVICES: &[&str] = &[
 pub struct Setup {
     /// Where it listens.
     pub listener: TcpListener,
-    /// The file of its database.
-    pub database: PathBuf,
+    /// Its database.
+    pub database: DatabaseUrl,
     /// Checks tokens.
     pub verifier: Verifier,
     /// The time.

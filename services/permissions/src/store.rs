@@ -10,10 +10,8 @@ pub mod roles;
 mod rows;
 pub mod tenants;
 
-use std::path::Path;
-
 use chassis::clock::Clock;
-use chassis::db::{Db, DbError};
+use chassis::db::{DatabaseUrl, Db, DbError};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use tokio::sync::watch;
@@ -31,9 +29,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database in the file `path` and brings its schema up to date.
-    pub async fn open(path: &Path, clock: Clock) -> Result<Self, DbError> {
-        let db = Db::open::<migrations::Migrations>(path).await?;
+    /// Opens the database and brings its schema up to date.
+    pub async fn open(url: &DatabaseUrl, clock: Clock) -> Result<Self, DbError> {
+        let db = Db::open::<migrations::Migrations>(url).await?;
         begin_epoch(&db, clock).await?;
         Ok(Self { db, clock, head: watch::Sender::new(0) })
     }

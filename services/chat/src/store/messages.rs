@@ -93,6 +93,7 @@ impl Store {
     pub async fn receive(&self, incoming: Incoming) -> Result<Committed, Error> {
         let tx = self.db.write().await?;
         let tenant = incoming.tenant;
+        super::threads::hold(&tx, &tenant, &incoming.contact).await?;
         let sent = self.provider_id(&incoming.provider, &incoming.id, &incoming.contact, &incoming.body);
         if let Some(made) = sent_ids::find(&*tx, &tenant, &sent).await? {
             return repeated(&tx, tenant, made).await;

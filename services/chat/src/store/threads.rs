@@ -1,5 +1,6 @@
 //! Threads.
 
+use chassis::db::WriteTx;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 
@@ -18,6 +19,7 @@ impl Store {
     /// Starts a thread about `job` with `contact`.
     pub async fn start_thread(&self, permit: Permit, job: Option<JobId>, contact: ContactNumber) -> Result<Thread, Error> {
         let tx = self.db.write().await?;
+        hold(&tx, permit.tenant(), &contact).await?;
         let open = threads::Entity::find()
             .filter(threads::Column::TenantId.eq(permit.tenant().as_str()))
             .filter(threads::Column::OpenKey.eq(open_key(job.as_ref(), &contact)))
@@ -76,6 +78,11 @@ pub(super) async fn open_with(
         .all(db)
         .await?;
     rows.into_iter().map(Thread::try_from).collect()
+}
+
+/// Holds a number against other writers: which of its threads are open is decided by one at a time.
+pub(super) async fn hold(tx: &WriteTx, tenant: &TenantId, contact: &ContactNumber) -> Result<(), Error> {
+    Ok(tx.hold(&format!("contact/{tenant}/{}", contact.as_str())).await?)
 }
 
 pub(super) async fn find(db: &impl ConnectionTrait, tenant: &TenantId, id: ThreadId) -> Result<Option<threads::Model>, Error> {
