@@ -1,6 +1,6 @@
 //! End-to-end tests: the real binary, its real databases, and real clients over the public API.
 //!
-//! `running` starts processes, `company` fills a tenant, `reader` reads a stream and checks what every stream must keep. The
+//! `running` starts processes, `engine` gives them databases, `company` fills a tenant, `reader` reads a stream and checks what every stream must keep. The
 //! other files are the rules, by theme.
 
 mod auditing;
@@ -12,6 +12,7 @@ mod crews;
 mod deciding;
 mod directory;
 mod dispatching;
+mod engine;
 mod feeding;
 mod grpcurl_docs;
 mod holding;
@@ -23,6 +24,7 @@ mod losing_access;
 mod mutations;
 mod node;
 mod ordering;
+mod outages;
 mod paging;
 mod processes;
 mod reader;

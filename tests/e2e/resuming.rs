@@ -6,7 +6,7 @@ use chat::watch_thread_request::Position;
 use chat::watch_thread_response::Frame;
 use crewline_api::chat::v1 as chat;
 use futures_util::{StreamExt, stream};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::ConnectionTrait;
 
 use crate::company::{Company, try_send};
 use crate::reader::Reader;
@@ -97,8 +97,7 @@ async fn a_cursor_of_another_history_is_reset() {
     // The same numbers with other tags: what a restored database has after it was written to again.
     running.kill();
     let fork = "UPDATE thread_events SET tag = tag - 1; UPDATE threads SET head_tag = head_tag - 1, crew_tag = crew_tag - 1";
-    let database =
-        Database::connect(format!("sqlite://{}", running.data_dir().join("chat.db").display())).await.expect("a database");
+    let database = running.chat_database().await;
     database.execute_unprepared(fork).await.expect("forked");
     database.close().await.expect("closed");
     running.restart().await;

@@ -9,10 +9,10 @@ use crewline_api::chat::v1 as chat;
 use crewline_api::permissions::v1 as pb;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
-use sea_orm::{Database, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use tonic_types::StatusExt;
 
 use crate::company::{Company, JOB, messages_of, refusal, try_send};
+use crate::engine::hold_writers;
 use crate::refusals::reason_of;
 use crate::running::Running;
 
@@ -226,11 +226,7 @@ async fn a_send_that_waited_for_its_turn_is_not_written_when_access_is_gone_by_t
     let running = Running::pair().await;
     let company = Company::open(&running.callers().await).await;
     // Somebody else holds the writer's place.
-    let database =
-        Database::connect(format!("sqlite://{}", running.data_dir().join("chat.db").display())).await.expect("a database");
-    let immediate =
-        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
-    let writer = database.begin_with_options(immediate).await.expect("the lock");
+    let writer = hold_writers(&running.chat_database().await).await;
     let (tina, thread) = (company.tina.clone(), company.thread.clone());
     let send = tokio::spawn(async move { try_send(&tina, &thread, "1", "too late").await });
     let mut olga = company.watch(&company.olga).await;
