@@ -111,6 +111,13 @@ async fn a_row_has_no_before_where_there_was_nothing() {
 }
 
 #[tokio::test]
+async fn a_subject_that_no_database_could_hold_is_refused() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    assert_eq!(refusal(page(&running, &company, ("person/\0", 1, String::new())).await), "INVALID_FIELD");
+}
+
+#[tokio::test]
 async fn a_refused_change_leaves_no_row() {
     let running = Running::pair().await;
     let company = Company::open(&running.callers().await).await;

@@ -136,7 +136,9 @@ async fn an_administrator_says_why_in_1_to_500_characters() {
     let running = Running::pair().await;
     let company = Company::open(&running.callers().await).await;
     let mut expected = Vec::new();
-    for (why, good) in [("", false), ("  ", false), (&"ü".repeat(501), false), (&"ü".repeat(500), true), ("x", true)] {
+    for (why, good) in
+        [("", false), ("  ", false), (&"ü".repeat(501), false), ("no\0", false), (&"ü".repeat(500), true), ("x", true)]
+    {
         let update = pb::UpdatePersonRequest {
             reason: why.into(),
             ..update_person(named("tina", &format!("Tina {}", expected.len())), &["display_name"])

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use crewline_api::errors::v1::ErrorReason;
 
 use crate::refusal::Refusal;
+use crate::text::is_storable;
 
 const DEFAULT_SIZE: i32 = 50;
 const MAX_SIZE: i32 = 200;
@@ -64,7 +65,7 @@ fn open(list: &str, token: &str) -> Result<String, Refusal> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
     let (sum, key) = bytes.split_first_chunk::<8>().ok_or_else(invalid)?;
     let key = std::str::from_utf8(key).map_err(|_| invalid())?;
-    if u64::from_be_bytes(*sum) != checksum(list, key) {
+    if u64::from_be_bytes(*sum) != checksum(list, key) || !is_storable(key) {
         return Err(invalid());
     }
     Ok(key.to_owned())
@@ -88,6 +89,8 @@ mod tests {
         assert_eq!(rows, ["a", "b"]);
         assert_eq!(Page::read("people/acme", 2, &token).expect("second").after.as_deref(), Some("b"));
         assert_eq!(Page::read("people/globex", 2, &token).expect_err("other list").reason(), ErrorReason::PageTokenInvalid);
+        let forged = page.token_after("a\0");
+        assert_eq!(Page::read("people/acme", 2, &forged).expect_err("no key").reason(), ErrorReason::PageTokenInvalid);
         let damaged = format!("A{}", &token[1..]);
         assert_eq!(Page::read("people/acme", 2, &damaged).expect_err("damaged").reason(), ErrorReason::PageTokenInvalid);
     }

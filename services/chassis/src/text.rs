@@ -12,6 +12,11 @@ pub fn is_visible_ascii(text: &str, limit: usize) -> bool {
     (1..=limit).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Whether every database can keep `text`: PostgreSQL has no NUL.
+pub fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

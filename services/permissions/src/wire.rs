@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use chassis::identity::Identity;
 use chassis::refusal::Refusal;
-use chassis::text::{is_e164, is_visible_ascii};
+use chassis::text::{is_e164, is_storable, is_visible_ascii};
 use crewline_api::permissions::v1 as pb;
 use prost::{Message, Name};
 use prost_types::value::Kind;
@@ -44,8 +44,9 @@ pub fn intent<T: Message + Name>(
     key: &str,
     request: &T,
 ) -> Result<Intent, Refusal> {
-    if reason.chars().count() > MAX_REASON || (required == Reason::Required && reason.trim().is_empty()) {
-        return Err(Refusal::invalid("reason", "must say why in 1 to 500 characters"));
+    let missing = required == Reason::Required && reason.trim().is_empty();
+    if missing || reason.chars().count() > MAX_REASON || !is_storable(reason) {
+        return Err(Refusal::invalid("reason", "must say why in 1 to 500 characters, none of them NUL"));
     }
     let key = match key {
         "" => None,

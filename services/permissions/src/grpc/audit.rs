@@ -1,6 +1,8 @@
 //! `AuditService`.
 
 use chassis::page::Page;
+use chassis::refusal::Refusal;
+use chassis::text::is_storable;
 use crewline_api::permissions::v1 as pb;
 use pb::audit_service_server::AuditService;
 use tonic::{Request, Response, Status};
@@ -16,6 +18,9 @@ pub struct Audit(pub Store);
 impl AuditService for Audit {
     async fn list_changes(&self, request: Request<pb::ListChangesRequest>) -> Result<Response<pb::ListChangesResponse>, Status> {
         let call = Call::of(request)?;
+        if !is_storable(&call.message.subject) {
+            return Err(Refusal::invalid("subject", "must hold no NUL").into());
+        }
         let list = format!("changes/{}/{}", call.tenant, call.message.subject);
         let page = Page::read(list, call.message.page_size, &call.message.page_token)?;
         let mut rows = self.0.changes(&call.tenant, &call.message.subject, &page).await?;
