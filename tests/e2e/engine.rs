@@ -1,20 +1,18 @@
-//! The databases behind a pair of services: SQLite files in the data directory or, with `CREWLINE_TEST_ENGINE=postgres`, databases
-//! of the PostgreSQL server at `CREWLINE_TEST_POSTGRES`, copied from migrated templates and dropped in the end.
+//! The databases behind a pair of services: SQLite files in the data directory or, with `CREWLINE_TEST_ENGINE=postgres`, schemas
+//! of their own in the PostgreSQL database at `CREWLINE_TEST_POSTGRES`.
 
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chassis::db::{DatabaseUrl, Db};
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 use tempfile::TempDir;
-use tokio::sync::OnceCell;
 
-/// Two databases of a server, dropped with it.
-pub struct Databases {
+/// Two schemas in the database of a server, dropped with it.
+pub struct Schemas {
     server: String,
     number: u64,
 }
@@ -25,28 +23,25 @@ pub struct Server {
     pub url: String,
 }
 
-impl Databases {
-    /// Fresh copies of the templates; none on SQLite, whose files the services make themselves.
-    pub async fn copy() -> Option<Self> {
-        static TEMPLATES: OnceCell<()> = OnceCell::const_new();
-        static COPIES: AtomicU64 = AtomicU64::new(0);
+impl Schemas {
+    /// Empty ones; none on SQLite, whose files the services make themselves.
+    pub async fn make() -> Option<Self> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
         match std::env::var("CREWLINE_TEST_ENGINE").as_deref() {
             Err(_) | Ok("sqlite") => return None,
             Ok("postgres") => {}
             Ok(other) => panic!("CREWLINE_TEST_ENGINE is sqlite or postgres, not {other}"),
         }
         let server = std::env::var("CREWLINE_TEST_POSTGRES").expect("CREWLINE_TEST_POSTGRES: a server, see tests/run");
-        TEMPLATES.get_or_init(|| make_templates(&server)).await;
-        let databases = Self { server, number: COPIES.fetch_add(1, Ordering::SeqCst) };
-        let copies = ["permissions", "chat"]
-            .map(|service| format!("CREATE DATABASE {} TEMPLATE {}", databases.name(service), template(service)));
-        execute(&databases.server, &copies).await;
-        Some(databases)
+        let schemas = Self { server, number: MADE.fetch_add(1, Ordering::SeqCst) };
+        execute(&schemas.server, &["permissions", "chat"].map(|service| format!("CREATE SCHEMA {}", schemas.name(service))))
+            .await;
+        Some(schemas)
     }
 
-    /// Where the database of a service is.
+    /// Where the data of a service are.
     pub fn url(&self, service: &str) -> String {
-        database_of(&self.server, &self.name(service))
+        format!("{}?options[search_path]={}", self.server, self.name(service))
     }
 
     fn name(&self, service: &str) -> String {
@@ -54,9 +49,9 @@ impl Databases {
     }
 }
 
-impl Drop for Databases {
+impl Drop for Schemas {
     fn drop(&mut self) {
-        let drops = ["permissions", "chat"].map(|service| format!("DROP DATABASE {} WITH (FORCE)", self.name(service)));
+        let drops = ["permissions", "chat"].map(|service| format!("DROP SCHEMA {} CASCADE", self.name(service)));
         let server = self.server.clone();
         // Nobody waits for it: the server ends after the tests.
         std::thread::spawn(move || {
@@ -64,25 +59,6 @@ impl Drop for Databases {
             runtime.block_on(execute(&server, &drops));
         });
     }
-}
-
-async fn make_templates(server: &str) {
-    execute(server, &["permissions", "chat"].map(|service| format!("CREATE DATABASE {}", template(service)))).await;
-    let url = |service| database_of(server, &template(service)).parse::<DatabaseUrl>().expect("a URL");
-    let permissions = Db::open::<permissions::store::migrations::Migrations>(&url("permissions")).await.expect("migrated");
-    permissions.close().await;
-    let chat = Db::open::<chat::store::migrations::Migrations>(&url("chat")).await.expect("migrated");
-    chat.close().await;
-}
-
-fn template(service: &str) -> String {
-    format!("{service}_template_{}", std::process::id())
-}
-
-/// The URL of another database of the same server.
-fn database_of(server: &str, name: &str) -> String {
-    let (server, _) = server.rsplit_once('/').expect("the URL of a database");
-    format!("{server}/{name}")
 }
 
 /// Each outside of a transaction, as some statements must be.
@@ -116,7 +92,8 @@ impl Server {
 
     /// Where the database of a service is.
     pub fn database(&self, service: &str) -> String {
-        database_of(&self.url, service)
+        let (server, _) = self.url.rsplit_once('/').expect("the URL of a database");
+        format!("{server}/{service}")
     }
 
     pub fn kill(&self) {

@@ -1,8 +1,10 @@
 //! Revisions: each change is seen at the one that it returned, and a node is told of each once, in order.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use crewline::demo::office::create_person;
+use crewline::demo::office::{create_person, set_permissions};
 use crewline::party::{Pair, Party, until_heard};
 use crewline_api::permissions::v1 as pb;
 use futures_util::future::join_all;
@@ -146,4 +148,28 @@ async fn a_snapshot_that_is_read_while_changes_go_on_leads_to_the_same_facts() {
         node.renew().await;
         assert_eq!(node.facts, fresh.facts);
     }
+}
+
+#[tokio::test]
+async fn changes_of_one_moment_wait_for_each_other_and_each_has_a_revision_of_its_own() {
+    let running = Running::pair().await;
+    let (company, _) = company_of_writers(&running.callers().await).await;
+    let mut revisions = BTreeSet::new();
+    for round in 0..CHANGES {
+        let changes = (0..WRITERS).map(|number| {
+            let (admin, began) = (&company.admin, Instant::now());
+            async move { (set_permissions(admin, &format!("w{number}"), round % 2 == 0, false).await, began.elapsed()) }
+        });
+        for (changed, took) in join_all(changes).await {
+            match changed {
+                Ok(changed) => {
+                    let revision = revision_of(changed.into_inner().receipt);
+                    assert!(revisions.insert(revision), "{revision} twice");
+                }
+                // On a busy machine one may have waited in vain; who is refused sooner met another change in its way.
+                Err(status) => assert!(took > Duration::from_secs(1), "after {took:?}: {status:?}"),
+            }
+        }
+    }
+    assert!(revisions.len() >= CHANGES, "{}", revisions.len());
 }

@@ -17,7 +17,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::engine::Databases;
+use crate::engine::Schemas;
 
 /// How long a test waits for what must come about.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ pub struct Running {
     role: &'static str,
     environment: BTreeMap<String, String>,
     folder: TempDir,
-    databases: Option<Databases>,
+    schemas: Option<Schemas>,
     pub endpoints: Endpoints,
 }
 
@@ -63,15 +63,15 @@ impl Running {
             ("CREWLINE_CHAT__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("CREWLINE_DEMO_TENANT".to_owned(), "false".to_owned()),
         ]);
-        let databases = Databases::copy().await;
-        if let Some(databases) = &databases {
-            settings.insert("CREWLINE_PERMISSIONS__DATABASE_URL".to_owned(), databases.url("permissions"));
-            settings.insert("CREWLINE_CHAT__DATABASE_URL".to_owned(), databases.url("chat"));
+        let schemas = Schemas::make().await;
+        if let Some(schemas) = &schemas {
+            settings.insert("CREWLINE_PERMISSIONS__DATABASE_URL".to_owned(), schemas.url("permissions"));
+            settings.insert("CREWLINE_CHAT__DATABASE_URL".to_owned(), schemas.url("chat"));
         }
         settings.extend(environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
         let folder = TempDir::new().expect("a folder");
         let child = spawn(role, &settings, folder.path());
-        let mut running = Self { child, role, environment: settings, folder, databases, endpoints: Endpoints::default() };
+        let mut running = Self { child, role, environment: settings, folder, schemas, endpoints: Endpoints::default() };
         running.endpoints = running.wait_for_endpoints().await;
         // A later start of this process takes the same ports, as a restarted service does.
         for (name, address) in [("PERMISSIONS", running.endpoints.permissions), ("CHAT", running.endpoints.chat)] {
@@ -89,8 +89,8 @@ impl Running {
 
     /// The database of the chat service.
     pub async fn chat_database(&self) -> DatabaseConnection {
-        let url = match &self.databases {
-            Some(databases) => databases.url("chat"),
+        let url = match &self.schemas {
+            Some(schemas) => schemas.url("chat"),
             None => format!("sqlite://{}", self.data_dir().join("chat.db").display()),
         };
         Database::connect(url).await.expect("a database")

@@ -52,7 +52,7 @@ async fn begin_epoch(db: &Db, clock: Clock) -> Result<(), DbError> {
     let tx = db.write().await?;
     head::Entity::update_many()
         .col_expr(head::Column::Epoch, Expr::value(clock.wall_micros()))
-        .filter(head::Column::Epoch.eq(0))
+        .filter(head::Column::Epoch.eq(0_i64))
         .exec(&*tx)
         .await?;
     tx.commit().await
