@@ -139,8 +139,15 @@ fn the_services_do_not_depend_on_each_other_and_the_chassis_on_neither() {
 }
 
 #[test]
+fn the_client_library_knows_the_api_and_nothing_of_the_services() {
+    for name in dependencies("clients/rust/Cargo.toml") {
+        assert!(!["chassis", "permissions", "chat", "crewline"].contains(&name.as_str()), "it depends on {name}");
+    }
+}
+
+#[test]
 fn no_file_is_longer_than_500_lines() {
-    for path in files("services").into_iter().chain(files("proto")) {
+    for path in ["services", "clients", "proto"].into_iter().flat_map(files) {
         if has_extension(&path, "rs") || has_extension(&path, "proto") {
             let lines = fs::read_to_string(&path).expect("text").lines().count();
             assert!(lines <= MAX_LINES, "{} has {lines} lines", path.display());
@@ -150,7 +157,7 @@ fn no_file_is_longer_than_500_lines() {
 
 #[test]
 fn a_module_is_a_file_beside_its_folder() {
-    for path in ["services", "proto", "tests"].into_iter().flat_map(files) {
+    for path in ["services", "clients", "proto", "tests"].into_iter().flat_map(files) {
         assert_ne!(path.file_name().and_then(|name| name.to_str()), Some("mod.rs"), "{}", path.display());
     }
 }
