@@ -8,6 +8,7 @@ use crewline::demo::office::create_person;
 use crewline::party::{Party, until_heard};
 use crewline_api::chat::v1 as chat;
 use crewline_api::permissions::v1 as pb;
+use tonic::transport::Channel;
 
 use crate::company::{Company, refusal};
 use crate::reader::Reader;
@@ -51,23 +52,29 @@ async fn a_connection_holds_at_most_200_streams() {
     let running = Running::pair().await;
     let callers = running.callers().await;
     let company = Company::open(&callers).await;
+    // A client of ours would open another one in time.
+    let connection = Mint::of(&running).chat;
     let mut streams = Vec::new();
     for number in 0..=MOST_ON_A_CONNECTION / MOST {
         let id = format!("o{number}");
         create_person(&company.admin, &id, &id, pb::PersonKind::Office).await.expect("a person");
         company.heard(company.permit(&id, true, false).await).await;
-        // These callers share one connection.
         let party = callers.person("office", &id, &company.tenant).expect("a token");
         for _ in 0..MOST.min(MOST_ON_A_CONNECTION - streams.len()) {
-            streams.push(until_heard(async || open(&party, &company.thread).await).await.expect("room"));
+            streams.push(until_heard(async || open_on(&connection, &party, &company.thread).await).await.expect("room"));
         }
     }
     assert_eq!(streams.len(), MOST_ON_A_CONNECTION);
-    assert_eq!(refusal(open(&company.tina, &company.thread).await.map(|_| ())), "TOO_MANY_STREAMS");
-    let elsewhere = running.callers().await.person("technician", "tina", &company.tenant).expect("a token");
-    let _on_another = open(&elsewhere, &company.thread).await.expect("room on a connection of its own");
+    assert_eq!(refusal(open_on(&connection, &company.tina, &company.thread).await.map(|_| ())), "TOO_MANY_STREAMS");
+    let _on_another = open(&company.tina, &company.thread).await.expect("room on a connection of its own");
     drop(streams);
-    until_heard(async || open(&company.tina, &company.thread).await).await.expect("room again");
+    until_heard(async || open_on(&connection, &company.tina, &company.thread).await).await.expect("room again");
+}
+
+async fn open_on(connection: &Channel, party: &Party, thread: &str) -> Result<Reader, tonic::Status> {
+    let watch = chat::WatchThreadRequest { thread_id: thread.into(), ..Default::default() };
+    let opened = ThreadServiceClient::new(connection.clone()).watch_thread(with_token(&party.token, watch)).await?;
+    Ok(Reader::over(opened.into_inner()))
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub enum Error {
     #[error(transparent)]
     Permissions(#[from] permissions::RunError),
     #[error(transparent)]
+    Services(#[from] crewline_client::services::NotAUrl),
+    #[error(transparent)]
     Chat(#[from] chat::RunError),
     #[error("{0}: {1}")]
     File(String, io::Error),

@@ -1,22 +1,13 @@
 //! Somebody who calls the two services: a token, and the connections.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use chassis::clock::Clock;
 use chassis::token::{Grant, Signer};
-use crewline_api::chat::v1::carrier_service_client::CarrierServiceClient;
-use crewline_api::chat::v1::thread_service_client::ThreadServiceClient;
-use crewline_api::permissions::v1::access_service_client::AccessServiceClient;
-use crewline_api::permissions::v1::audit_service_client::AuditServiceClient;
-use crewline_api::permissions::v1::directory_service_client::DirectoryServiceClient;
-use crewline_api::permissions::v1::dispatch_service_client::DispatchServiceClient;
-use crewline_api::permissions::v1::tenant_service_client::TenantServiceClient;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
-use tonic_types::StatusExt;
+pub use crewline_client::fault::reason;
+use crewline_client::{Client, Services};
+use tonic::Status;
 
 use crate::config::Config;
 use crate::endpoints::Endpoints;
@@ -25,55 +16,37 @@ use crate::keys;
 
 /// What operators and demos hand out.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const KEY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Both services, and the key that makes tokens for them.
 #[derive(Clone)]
 pub struct Pair {
-    permissions: Channel,
-    chat: Channel,
+    services: Services,
     signer: Signer,
 }
 
-/// A caller with a token.
+/// A caller: a client with a token. Callers of one pair share its connections.
 #[derive(Clone)]
 pub struct Party {
-    pair: Pair,
-    /// The token.
+    client: Client,
+    /// The token, to show it elsewhere.
     pub token: String,
-    bearer: Bearer,
 }
-
-/// Puts the token into each call.
-#[derive(Clone)]
-pub struct Bearer(MetadataValue<Ascii>);
-
-type Authorized = InterceptedService<Channel, Bearer>;
 
 /// A call that failed, in a form for people.
 #[derive(Debug, thiserror::Error)]
 #[error("{:?} {}: {}", .0.code(), reason(.0), .0.message())]
 pub struct CallError(#[from] pub Status);
 
-/// The machine-readable reason of a status; empty if it has none.
-pub fn reason(status: &Status) -> String {
-    status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
-}
-
 impl Pair {
     /// Connects to a pair that listens at `endpoints`.
     pub async fn new(config: &Config, endpoints: Endpoints) -> Result<Self, Error> {
-        let connect = |address: Option<std::net::SocketAddr>, configured: &str| {
-            let url = address.map_or_else(|| format!("http://{configured}"), |address| format!("http://{address}"));
-            Endpoint::from_shared(url.clone())
-                .map(|endpoint| endpoint.connect_timeout(CONNECT_WITHIN).connect_lazy())
-                .map_err(|_| Error::Url(url))
+        let url = |address: Option<std::net::SocketAddr>, configured: &str| {
+            address.map_or_else(|| format!("http://{configured}"), |address| format!("http://{address}"))
         };
-        Ok(Self {
-            permissions: connect(endpoints.permissions, &config.permissions.listen)?,
-            chat: connect(endpoints.chat, &config.chat.listen)?,
-            signer: wait_for_signer(config).await?,
-        })
+        let chat = url(endpoints.chat, &config.chat.listen);
+        let permissions = url(endpoints.permissions, &config.permissions.listen);
+        Ok(Self { services: Services::new(&chat, Some(&permissions))?, signer: wait_for_signer(config).await? })
     }
 
     /// A person of a tenant.
@@ -94,14 +67,13 @@ impl Pair {
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             lifetime: TOKEN_LIFETIME,
         })?;
-        let bearer = format!("Bearer {token}").parse().map_err(|_| chassis::token::KeyError::Content("the token".into()))?;
-        Ok(Party { pair: self.clone(), token, bearer: Bearer(bearer) })
+        Ok(Party { client: Client::new(self.services.clone(), token.as_str()), token })
     }
 }
 
 /// The first start of a pair makes the key while others may be looking for it already.
 async fn wait_for_signer(config: &Config) -> Result<Signer, Error> {
-    let deadline = tokio::time::Instant::now() + CONNECT_WITHIN;
+    let deadline = tokio::time::Instant::now() + KEY_WITHIN;
     loop {
         match keys::signer(config, Clock::system()) {
             Err(_) if tokio::time::Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -110,47 +82,11 @@ async fn wait_for_signer(config: &Config) -> Result<Signer, Error> {
     }
 }
 
-impl Party {
-    /// Threads.
-    pub fn threads(&self) -> ThreadServiceClient<Authorized> {
-        ThreadServiceClient::with_interceptor(self.pair.chat.clone(), self.bearer.clone())
-    }
+impl Deref for Party {
+    type Target = Client;
 
-    /// The carrier's side.
-    pub fn carrier(&self) -> CarrierServiceClient<Authorized> {
-        CarrierServiceClient::with_interceptor(self.pair.chat.clone(), self.bearer.clone())
-    }
-
-    /// Checks.
-    pub fn access(&self) -> AccessServiceClient<Authorized> {
-        AccessServiceClient::with_interceptor(self.pair.permissions.clone(), self.bearer.clone())
-    }
-
-    /// Settings, roles and people.
-    pub fn directory(&self) -> DirectoryServiceClient<Authorized> {
-        DirectoryServiceClient::with_interceptor(self.pair.permissions.clone(), self.bearer.clone())
-    }
-
-    /// Jobs and assignments.
-    pub fn dispatch(&self) -> DispatchServiceClient<Authorized> {
-        DispatchServiceClient::with_interceptor(self.pair.permissions.clone(), self.bearer.clone())
-    }
-
-    /// The audit log.
-    pub fn audit(&self) -> AuditServiceClient<Authorized> {
-        AuditServiceClient::with_interceptor(self.pair.permissions.clone(), self.bearer.clone())
-    }
-
-    /// Tenants.
-    pub fn tenants(&self) -> TenantServiceClient<Authorized> {
-        TenantServiceClient::with_interceptor(self.pair.permissions.clone(), self.bearer.clone())
-    }
-}
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
-        Ok(request)
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 

@@ -4,12 +4,13 @@ use std::fmt::Debug;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crewline_api::chat::v1 as pb;
-use pb::watch_thread_response::Frame;
-use tonic::{Response, Status, Streaming};
+use crewline_client::thread::{Position, ThreadNews};
+use crewline_client::{Subscription, Update};
+use tonic::{Response, Status};
 
 use super::Failed;
 use crate::error::Error;
-use crate::party::{Pair, Party, reason};
+use crate::party::{CallError, Pair, Party, reason, until_heard};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,7 +40,7 @@ pub struct Stage {
 /// A stream, and whose it is.
 pub struct Watching {
     who: &'static str,
-    stream: Streaming<pb::WatchThreadResponse>,
+    stream: Subscription<ThreadNews>,
 }
 
 impl Stage {
@@ -74,7 +75,7 @@ impl Stage {
     /// A step that succeeded.
     pub fn done<T, E>(&mut self, who: &str, what: &str, result: Result<Response<T>, E>) -> Result<T, Failed>
     where
-        crate::party::CallError: From<E>,
+        CallError: From<E>,
     {
         let answer = result.map_err(|status| Failed::Call(format!("{who} {what}"), status.into()))?.into_inner();
         self.tell(who, what);
@@ -111,62 +112,57 @@ impl Stage {
         println!("  {who:<16} {what}");
     }
 
-    /// `who` opens the stream of a thread, which begins with `Opened` and `CaughtUp`.
+    /// `who` opens the stream of a thread, and has caught up.
     pub async fn watch(&mut self, who: &'static str, party: &Party, thread: &str) -> Result<Watching, Failed> {
-        let request = pb::WatchThreadRequest { thread_id: thread.to_owned(), ..Default::default() };
-        let opened = crate::party::until_heard(async || party.threads().watch_thread(request.clone()).await).await;
-        let stream = self.done(who, "opens the thread's stream", opened)?;
-        let mut watching = Watching { who, stream };
-        loop {
-            if let Frame::CaughtUp(_) = watching.next().await? {
-                return Ok(watching);
+        let opened = until_heard(async || {
+            let mut stream = party.watch_thread(thread, Position::AfterSeq(0));
+            loop {
+                match stream.next().await {
+                    Some(Update::News(ThreadNews::CaughtUp(_))) => return Ok(Response::new(stream)),
+                    Some(Update::Ended(parting)) => return Err(parting.status),
+                    _ => {}
+                }
             }
-        }
+        });
+        let stream = self.done(who, "opens the thread's stream", opened.await)?;
+        Ok(Watching { who, stream })
     }
 
     /// The stream brings a message with this body.
     pub async fn sees(&mut self, watching: &mut Watching, body: &str) -> Result<(), Failed> {
-        let seen = loop {
-            match watching.next().await? {
-                Frame::Events(batch) => {
-                    let bodies = batch.events.into_iter().map(|event| {
-                        let Some(pb::event::Payload::MessagePosted(message)) = event.payload else { return String::new() };
-                        message.body
-                    });
-                    break bodies.collect::<Vec<_>>();
-                }
-                Frame::Progress(_) => {}
-                other => break vec![format!("{other:?}")],
-            }
+        let seen = match watching.next().await? {
+            Update::News(ThreadNews::Events(batch)) => batch.events.into_iter().map(body_of).collect(),
+            other => vec![format!("{other:?}")],
         };
         self.same(watching.who, &format!("sees on the stream: {body}"), &vec![body.to_owned()], &seen)
     }
 
-    /// The stream says why it ends, and ends with this reason.
+    /// The stream says why it ends, with this reason, and does not come back.
     pub async fn ends(&mut self, mut watching: Watching, closing: pb::ClosingReason, expected: &str) -> Result<(), Failed> {
-        let seen = loop {
-            match watching.next().await? {
-                Frame::Closing(frame) => break frame.reason(),
-                Frame::Progress(_) => {}
-                other => return Err(watching.unexpected(&format!("{closing:?}"), &format!("{other:?}"))),
-            }
+        let end = match watching.next().await? {
+            Update::Ended(parting) => parting,
+            other => return Err(watching.unexpected(&format!("{closing:?}"), &format!("{other:?}"))),
         };
-        self.same(watching.who, &format!("hears on the stream that it ends: {}", closing.as_str_name()), &closing, &seen)?;
-        let ended = tokio::time::timeout(PATIENCE, watching.stream.message()).await;
-        let seen = match ended {
-            Ok(Err(status)) => reason(&status),
-            other => format!("{other:?}"),
-        };
-        self.same(watching.who, &format!("has no stream any more: {expected}"), &expected.to_owned(), &seen)
+        let hears = format!("hears on the stream that it ends: {}", closing.as_str_name());
+        self.same(watching.who, &hears, &Some(closing), &end.closing)?;
+        self.same(watching.who, &format!("has no stream any more: {expected}"), &expected.to_owned(), &reason(&end.status))
     }
 }
 
+fn body_of(event: pb::Event) -> String {
+    let Some(pb::event::Payload::MessagePosted(message)) = event.payload else { return String::new() };
+    message.body
+}
+
 impl Watching {
-    async fn next(&mut self) -> Result<Frame, Failed> {
-        match tokio::time::timeout(PATIENCE, self.stream.message()).await {
-            Ok(Ok(Some(pb::WatchThreadResponse { frame: Some(frame) }))) => Ok(frame),
-            Ok(Err(status)) => Err(Failed::Call(format!("the stream of {}", self.who), status.into())),
-            other => Err(self.unexpected("a frame", &format!("{other:?}"))),
+    /// What is next, but for signs of life.
+    async fn next(&mut self) -> Result<Update<ThreadNews>, Failed> {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.stream.next()).await {
+                Ok(Some(Update::News(ThreadNews::Progress(_)))) => {}
+                Ok(Some(update)) => return Ok(update),
+                other => return Err(self.unexpected("an update", &format!("{other:?}"))),
+            }
         }
     }
 
