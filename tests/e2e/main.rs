@@ -7,6 +7,7 @@ mod auditing;
 mod callers;
 mod changes;
 mod checking;
+mod client;
 mod company;
 mod crews;
 mod deciding;

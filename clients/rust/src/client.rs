@@ -39,22 +39,20 @@ impl Client {
         Self { services, bearer, retry: Retry::default(), pace: Pace::default() }
     }
 
-    /// Names the tenant of each call: needed with a token for several.
-    pub fn with_tenant(mut self, tenant: MetadataValue<Ascii>) -> Self {
-        self.bearer.tenant = Some(tenant);
-        self
+    /// The same identity that names a tenant in each call: needed with a token for several.
+    pub fn with_tenant(&self, tenant: MetadataValue<Ascii>) -> Self {
+        let bearer = Bearer { tenant: Some(tenant), ..self.bearer.clone() };
+        Self { bearer, ..self.clone() }
     }
 
-    /// Retries otherwise.
-    pub fn with_retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
-        self
+    /// The same identity, which retries otherwise.
+    pub fn with_retry(&self, retry: Retry) -> Self {
+        Self { retry, ..self.clone() }
     }
 
-    /// Reconnects otherwise.
-    pub fn with_pace(mut self, pace: Pace) -> Self {
-        self.pace = pace;
-        self
+    /// The same identity, which reconnects otherwise.
+    pub fn with_pace(&self, pace: Pace) -> Self {
+        Self { pace, ..self.clone() }
     }
 
     /// Makes a call that may be made again: a read, or a change that is the same however often it is made.
