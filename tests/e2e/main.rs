@@ -37,6 +37,7 @@ mod running;
 mod sending;
 mod stalling;
 mod stories;
+mod story;
 mod streams;
 mod tenants;
 mod texting;

@@ -1,19 +1,40 @@
-//! The stories of `tests/stories`, played through clients in other languages: each has its own idea of what gRPC is.
+//! The stories of `tests/stories`, played through four clients: each has its own idea of what gRPC is.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crewline::party::Pair;
+use crewline_client::Services;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::running::Running;
-use crate::tools;
+use crate::{story, tools};
 
 /// For one story; each step has a limit of its own.
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// A story, a tenant of its own, and the tokens of its callers.
+struct Told {
+    path: PathBuf,
+    story: Value,
+    tenant: String,
+    tokens: Value,
+}
+
+#[tokio::test]
+async fn every_story_passes_through_the_rust_client() {
+    let running = Running::pair().await;
+    let url = |address: Option<std::net::SocketAddr>| format!("http://{}", address.expect("an address"));
+    let services = Services::new(&url(running.endpoints.chat), Some(&url(running.endpoints.permissions))).expect("URLs");
+    for told in stories(&running.callers().await) {
+        let played = story::play(&told.story, services.clone(), &told.tenant, &told.tokens);
+        let passed = tokio::time::timeout(LIMIT, played).await.expect("an end within the limit");
+        assert_eq!(passed, told.steps().len());
+    }
+}
 
 #[tokio::test]
 async fn every_story_passes_through_grpc_js() {
@@ -42,30 +63,49 @@ async fn every_story_passes_through_grpcurl() {
     }
 }
 
-/// Plays every story with a driver, each in a tenant of its own.
+/// Plays every story with a driver.
 async fn play_all(driver: &str, client: impl Fn() -> Command) {
     let running = Running::pair().await;
-    let callers = running.callers().await;
     let folder = TempDir::new().expect("a folder");
-    for path in stories() {
-        let story: Value = serde_json::from_slice(&std::fs::read(&path).expect("a story")).expect("JSON");
-        let steps = story["steps"].as_array().expect("steps");
-        let tenant = format!("t{}", Uuid::new_v4().simple());
-        let tokens = folder.path().join(&tenant);
-        std::fs::write(&tokens, tokens_for(steps, &callers, &tenant).to_string()).expect("written");
+    for told in stories(&running.callers().await) {
+        let tokens = folder.path().join(&told.tenant);
+        std::fs::write(&tokens, told.tokens.to_string()).expect("written");
 
         let mut play = client();
-        play.arg(tests().join("drivers").join(driver)).arg(&path).env("CREWLINE_TENANT", &tenant).env("CREWLINE_TOKENS", &tokens);
+        play.arg(tests().join("drivers").join(driver)).arg(&told.path);
+        play.env("CREWLINE_TENANT", &told.tenant).env("CREWLINE_TOKENS", &tokens);
         play.env("CREWLINE_PERMISSIONS", running.endpoints.permissions.expect("permissions").to_string());
         play.env("CREWLINE_CHAT", running.endpoints.chat.expect("chat").to_string());
         let played = tokio::time::timeout(LIMIT, play.kill_on_drop(true).output()).await.expect("an end within the limit");
 
         let played = played.expect("the driver");
         let (said, complaint) = (String::from_utf8_lossy(&played.stdout), String::from_utf8_lossy(&played.stderr));
-        let last = format!("{} steps passed", steps.len());
-        assert!(played.status.success(), "{}:\n{said}\n{complaint}", path.display());
-        assert_eq!(said.lines().last(), Some(last.as_str()), "{}:\n{said}\n{complaint}", path.display());
+        let last = format!("{} steps passed", told.steps().len());
+        assert!(played.status.success(), "{}:\n{said}\n{complaint}", told.path.display());
+        assert_eq!(said.lines().last(), Some(last.as_str()), "{}:\n{said}\n{complaint}", told.path.display());
     }
+}
+
+impl Told {
+    fn steps(&self) -> &[Value] {
+        self.story["steps"].as_array().expect("steps")
+    }
+}
+
+fn stories(callers: &Pair) -> Vec<Told> {
+    let folder = std::fs::read_dir(tests().join("stories")).expect("the stories");
+    let files = folder.map(|entry| entry.expect("an entry").path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let stories: Vec<Told> = files.map(|path| tell(path, callers)).collect();
+    assert!(!stories.is_empty());
+    stories
+}
+
+fn tell(path: PathBuf, callers: &Pair) -> Told {
+    let story: Value = serde_json::from_slice(&std::fs::read(&path).expect("a story")).expect("JSON");
+    let tenant = format!("t{}", Uuid::new_v4().simple());
+    let tokens = tokens_for(story["steps"].as_array().expect("steps"), callers, &tenant);
+    Told { path, story, tenant, tokens }
 }
 
 /// A token for every caller of the story, as its README says what the names mean.
@@ -77,14 +117,6 @@ fn tokens_for(steps: &[Value], callers: &Pair, tenant: &str) -> Value {
         None => callers.service(name, tenant),
     };
     names.map(|name| (name.to_owned(), Value::from(token(name).expect("a token").token))).collect::<Map<_, _>>().into()
-}
-
-fn stories() -> Vec<PathBuf> {
-    let folder = std::fs::read_dir(tests().join("stories")).expect("the stories");
-    let files = folder.map(|entry| entry.expect("an entry").path());
-    let stories: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
-    assert!(!stories.is_empty());
-    stories
 }
 
 fn tests() -> PathBuf {
