@@ -46,15 +46,15 @@ class Stream {
     call.on('end', () => this.#put(['end', outcome()]));
   }
 
-  /** The next item that is not an ignored frame, if it is as expected. */
-  async expect(kind, expected, ignore) {
+  /** The next item that is not an ignored frame, if it is as expected; with `eventually` the first frame that is. */
+  async expect(kind, expected, ignore, eventually = false) {
     const deadline = Date.now() + LIMIT_MS;
     for (;;) {
       const item = await this.#next(deadline);
       if (!item) throw new Mismatch({ [kind]: expected }, `nothing within ${LIMIT_MS} ms`);
       if (item[0] === kind && matches(expected, item[1])) return item[1];
-      const ignored = item[0] === 'frame' && Object.keys(item[1]).every((key) => ignore.includes(key));
-      if (!ignored) throw new Mismatch({ [kind]: expected }, { [item[0]]: item[1] });
+      const passed = item[0] === 'frame' && (eventually || Object.keys(item[1]).every((key) => ignore.includes(key)));
+      if (!passed) throw new Mismatch({ [kind]: expected }, { [item[0]]: item[1] });
     }
   }
 
@@ -169,7 +169,9 @@ class Player {
     } else if (step.call) {
       this.#save(step, (await this.#call(step)).response);
     } else if (step.frame) {
-      for (const name of step.on) this.#save(step, await this.#streams[name].expect('frame', step.frame, this.#ignore));
+      for (const name of step.on) {
+        this.#save(step, await this.#streams[name].expect('frame', step.frame, this.#ignore, step.eventually));
+      }
     } else {
       const expected = { code: 'OK', reason: '', ...step.end };
       for (const name of step.on) await this.#streams[name].expect('end', expected, this.#ignore);

@@ -34,8 +34,8 @@ class Stream:
     def put_end(self, outcome):
         self._items.put(("end", outcome))
 
-    def expect(self, kind, expected, ignore):
-        """The next item that is not an ignored frame, if it is as expected."""
+    def expect(self, kind, expected, ignore, eventually=False):
+        """The next item that is not an ignored frame, if it is as expected; with `eventually` the first frame that is."""
         deadline = time.monotonic() + LIMIT
         while True:
             try:
@@ -44,7 +44,7 @@ class Stream:
                 raise Mismatch({kind: expected}, f"nothing within {LIMIT:.0f} s") from None
             if item[0] == kind and matches(expected, item[1]):
                 return item[1]
-            if item[0] != "frame" or not item[1].keys() <= ignore:
+            if item[0] != "frame" or not (eventually or item[1].keys() <= ignore):
                 raise Mismatch({kind: expected}, {item[0]: item[1]})
 
 
@@ -102,10 +102,13 @@ class Player:
             self._save(step, self._call(step).get("response"))
         elif "frame" in step:
             for name in step["on"]:
-                self._save(step, self._streams[name].expect("frame", step["frame"], self._ignore))
+                self._save(step, self._expect(name, step))
         else:
             for name in step["on"]:
                 self._streams[name].expect("end", {"code": "OK", "reason": "", **step["end"]}, self._ignore)
+
+    def _expect(self, name, step):
+        return self._streams[name].expect("frame", step["frame"], self._ignore, step.get("eventually", False))
 
     def _call(self, step):
         expected = {"code": "OK", "reason": "", **step["expect"]}
@@ -122,7 +125,7 @@ class Player:
         for name, path in step.get("save", {}).items():
             value = source
             for key in path.split("."):
-                value = value[key]
+                value = value[int(key) if isinstance(value, list) else key]
             self._variables[name] = value
 
 

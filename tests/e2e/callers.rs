@@ -34,8 +34,9 @@ fn meant_for(service: &str, method: &str) -> &'static [&'static str] {
         ("TenantService", _) if reads => &["provision", "operator"],
         ("TenantService", _) => &["provision"],
         ("AuditService", _) => &["admin", "operator"],
-        ("ThreadService", "StartThread") => &["office"],
+        ("ThreadService", "StartThread" | "CloseThread" | "ReopenThread" | "MoveThread") => &["office"],
         ("ThreadService", _) => &["technician", "office"],
+        ("RecordsService", _) => &["office"],
         ("CarrierService", _) => &["carrier"],
         unknown => panic!("who is to call {unknown:?}?"),
     }

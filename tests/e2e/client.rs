@@ -161,7 +161,7 @@ async fn a_restart_in_good_order_is_announced_and_the_stream_comes_back() {
 
 #[tokio::test]
 async fn a_slow_application_gets_everything_while_its_calls_and_its_other_streams_go_on() {
-    const EVENTS: u64 = 3_000;
+    const EVENTS: u64 = 1_000;
     let running = Running::pair().await;
     let company = Company::open(&running.callers().await).await;
     let olga = company.olga.with_pace(Pace { buffer: 2, ..Pace::default() });

@@ -7,6 +7,7 @@ use crewline_api::permissions::v1 as pb;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
+use crate::calls::try_messages;
 use crate::refusals::reason_of;
 
 pub const JOB: &str = "1001";
@@ -62,14 +63,26 @@ impl Company {
 
     /// Starts a thread, when the chat service has heard of the office.
     pub async fn start_thread(&self, job: &str, contact: &str) -> String {
-        let start = chat::StartThreadRequest { job_id: job.into(), contact_number: contact.into() };
+        let start = chat::StartThreadRequest { job_id: job.into(), contact_number: contact.into(), ..Default::default() };
         let started = until_heard(async || self.olga.threads().start_thread(start.clone()).await).await.expect("started");
         started.into_inner().thread.expect("a thread").thread_id
     }
 
+    /// Takes somebody on, with permissions of their own: to view, and for full access.
+    pub async fn hire(&self, callers: &Pair, kind: pb::PersonKind, id: &str, (view, full): (bool, bool)) -> Party {
+        create_person(&self.admin, id, id, kind).await.expect("a person");
+        self.heard(self.permit(id, view, full).await).await;
+        let kind = if kind == pb::PersonKind::Office { "office" } else { "technician" };
+        callers.person(kind, id, &self.tenant).expect("a token")
+    }
+
     pub async fn assign(&self, appointment: &str, technicians: &[&str]) -> u64 {
+        self.assign_to(JOB, appointment, technicians).await
+    }
+
+    pub async fn assign_to(&self, job: &str, appointment: &str, technicians: &[&str]) -> u64 {
         let assign = pb::AssignTechniciansRequest {
-            job_id: JOB.into(),
+            job_id: job.into(),
             appointment_id: appointment.into(),
             technician_ids: technicians.iter().map(ToString::to_string).collect(),
             ..Default::default()
@@ -79,8 +92,12 @@ impl Company {
     }
 
     pub async fn unassign(&self, appointment: &str, technicians: &[&str]) -> u64 {
+        self.unassign_from(JOB, appointment, technicians).await
+    }
+
+    pub async fn unassign_from(&self, job: &str, appointment: &str, technicians: &[&str]) -> u64 {
         let unassign = pb::UnassignTechniciansRequest {
-            job_id: JOB.into(),
+            job_id: job.into(),
             appointment_id: appointment.into(),
             technician_ids: technicians.iter().map(ToString::to_string).collect(),
             ..Default::default()
@@ -115,29 +132,25 @@ pub async fn try_text_from(carrier: &Party, contact: &str, id: &str, body: &str)
         provider_message_id: id.into(),
         contact_number: contact.into(),
         body: body.into(),
+        ..Default::default()
     };
     Ok(carrier.carrier().receive_message(text).await?.into_inner())
 }
 
 /// Somebody sends.
 pub async fn try_send(party: &Party, thread: &str, id: &str, body: &str) -> Result<chat::SendMessageResponse, Status> {
-    let send = chat::SendMessageRequest { thread_id: thread.into(), client_message_id: id.into(), body: body.into() };
+    let send = chat::SendMessageRequest {
+        thread_id: thread.into(),
+        client_message_id: id.into(),
+        body: body.into(),
+        ..Default::default()
+    };
     Ok(party.threads().send_message(Request::new(send)).await?.into_inner())
 }
 
 /// All messages of a thread, page by page.
 pub async fn messages_of(party: &Party, thread: &str) -> Vec<chat::Message> {
-    let mut messages = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let list = chat::ListMessagesRequest { thread_id: thread.into(), page_size: 200, page_token };
-        let page = party.threads().list_messages(list).await.expect("a page").into_inner();
-        messages.extend(page.messages);
-        if page.next_page_token.is_empty() {
-            return messages;
-        }
-        page_token = page.next_page_token;
-    }
+    try_messages(party, thread).await.expect("messages")
 }
 
 /// The reason of a refusal; what was answered, if it was none.

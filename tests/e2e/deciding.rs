@@ -86,7 +86,7 @@ async fn read_and_send(party: &Party, thread: &str) -> [String; 2] {
 }
 
 async fn start(party: &Party, contact: &str) -> String {
-    let start = chat::StartThreadRequest { job_id: JOB.into(), contact_number: contact.into() };
+    let start = chat::StartThreadRequest { job_id: JOB.into(), contact_number: contact.into(), ..Default::default() };
     outcome(party.threads().start_thread(start).await)
 }
 

@@ -5,7 +5,10 @@ use crewline_api::chat::v1 as chat;
 use crewline_api::permissions::v1 as pb;
 use pb::directory_service_client::DirectoryServiceClient;
 
+use crate::calls;
 use crate::company::{CUSTOMER, Company, JOB, refusal, try_send};
+use crate::gateway::Gateway;
+use crate::inbox_reader::InboxReader;
 use crate::reader::Reader;
 use crate::refusals::outcome;
 use crate::running::Running;
@@ -104,6 +107,7 @@ async fn a_service_for_several_tenants_names_the_one_that_it_means() {
         provider_message_id: id.into(),
         contact_number: CUSTOMER.into(),
         body: "hello".into(),
+        ..Default::default()
     };
     for tenants in [vec![ours.tenant.as_str(), theirs.tenant.as_str()], vec!["*"]] {
         let token = mint.token(Claims::service(&["carrier"], &tenants));
@@ -147,4 +151,41 @@ async fn page_tokens_and_cursors_of_another_tenant_open_nothing() {
     stream.read_to(1).await;
     let foreign = Reader::try_open_at(&ours.olga, &ours.thread, Position::Cursor(stream.cursor.clone())).await;
     assert_eq!(refusal(foreign.map(|_| ())), "INVALID_FIELD");
+}
+
+#[tokio::test]
+async fn nothing_is_done_to_a_thread_of_another_tenant_and_nothing_of_it_is_told() {
+    let running = Running::pair().await;
+    let callers = running.callers().await;
+    let (ours, theirs) = (Company::open(&callers).await, Company::open(&callers).await);
+    let mut gateways = [Gateway::open(&ours.carrier).await, Gateway::open(&theirs.carrier).await];
+    let mut inbox = InboxReader::open(&ours.olga).await;
+    let sent = try_send(&theirs.tina, &theirs.thread, "1", "theirs").await.expect("sent").message.expect("a message");
+    let (thread, message) = (theirs.thread.as_str(), sent.message_id.as_str());
+    for party in [&ours.tina, &ours.olga] {
+        let told = [
+            outcome(calls::read(party, thread, 1).await),
+            outcome(calls::unread(party, thread, 0).await),
+            outcome(calls::note(party, thread, "1", "hello", chat::Audience::Crew).await),
+            outcome(calls::resend(party, thread, message, "2").await),
+            outcome(calls::attachment(party, thread, message, "photo").await),
+            outcome(calls::set_typing(party, thread, true).await),
+        ];
+        assert_eq!(told, ["THREAD_NOT_VISIBLE"; 6]);
+    }
+    let told = [
+        outcome(calls::close(&ours.olga, thread).await),
+        outcome(calls::reopen(&ours.olga, thread).await),
+        outcome(calls::move_to(&ours.olga, thread, "1002", false).await),
+    ];
+    assert_eq!(told, ["THREAD_NOT_VISIBLE"; 3]);
+    assert_eq!(outcome(calls::resend(&ours.olga, &ours.thread, message, "3").await), "RESOURCE_NOT_FOUND");
+
+    // What comes first to ours is ours.
+    try_send(&ours.tina, &ours.thread, "1", "ours").await.expect("sent");
+    assert_eq!(gateways[0].accept_next().await.body, "ours");
+    assert_eq!(gateways[1].accept_next().await.body, "theirs");
+    inbox.until("ours", |inbox| inbox.shown.threads[&ours.thread].last_message.is_some()).await;
+    assert_eq!(inbox.ids(), [ours.thread.as_str()]);
+    assert_eq!(calls::list_all(&ours.olga).await.len(), 1);
 }

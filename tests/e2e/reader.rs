@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use chat::event::Payload;
 use chat::watch_thread_request::Position;
 use chat::watch_thread_response::Frame;
 use std::time::Duration;
@@ -22,6 +23,10 @@ pub struct Reader {
     pub seq: u64,
     /// The bodies so far.
     pub bodies: Vec<String>,
+    /// The events so far.
+    pub events: Vec<chat::Event>,
+    /// Some events of the thread are not for this person: the numbers have gaps, the chain has none.
+    pub gaps: bool,
     /// The newest cursor.
     pub cursor: String,
 }
@@ -41,14 +46,24 @@ impl Reader {
             // Which number a cursor stands for is the server's: the first event tells.
             Position::Cursor(_) => u64::MAX,
         };
-        let watch = chat::WatchThreadRequest { thread_id: thread.into(), position: Some(position), stop_at_head: false };
+        let watch = chat::WatchThreadRequest {
+            thread_id: thread.into(),
+            position: Some(position),
+            stop_at_head: false,
+            ..Default::default()
+        };
         let stream = party.threads().watch_thread(watch).await?.into_inner();
         Ok(Self { seq, ..Self::over(stream) })
     }
 
     /// Of a stream from the beginning.
     pub fn over(stream: Streaming<chat::WatchThreadResponse>) -> Self {
-        Self { stream, seq: 0, bodies: Vec::new(), cursor: String::new() }
+        Self { stream, seq: 0, bodies: Vec::new(), events: Vec::new(), gaps: false, cursor: String::new() }
+    }
+
+    /// From the beginning, of a thread with events that are not for everybody.
+    pub async fn with_gaps(party: &Party, thread: &str) -> Self {
+        Self { gaps: true, ..Self::open(party, thread).await }
     }
 
     /// The next frame.
@@ -58,12 +73,13 @@ impl Reader {
         match &frame {
             Some(Frame::Events(batch)) => self.take(batch),
             Some(Frame::CaughtUp(caught_up)) => {
-                if self.seq != u64::MAX {
+                if self.seq != u64::MAX && !self.gaps {
                     assert_eq!(caught_up.seq, self.seq, "caught up where the events end");
                 }
                 self.cursor.clone_from(&caught_up.cursor);
             }
             Some(Frame::Closing(closing)) => self.cursor.clone_from(&closing.cursor),
+            Some(Frame::Reset(_)) => self.forget(),
             _ => {}
         }
         Ok(frame)
@@ -76,7 +92,8 @@ impl Reader {
             match self.frame().await.expect("a stream that lives") {
                 Some(Frame::Events(_)) => newest_at = Instant::now(),
                 // Heartbeats come for ever.
-                Some(Frame::Opened(_) | Frame::CaughtUp(_) | Frame::Progress(_)) if newest_at.elapsed() < PATIENCE => {}
+                Some(Frame::Opened(_) | Frame::CaughtUp(_) | Frame::Progress(_) | Frame::Presence(_))
+                    if newest_at.elapsed() < PATIENCE => {}
                 other => panic!("{other:?} before event {seq}; the newest was {}", self.seq),
             }
         }
@@ -107,6 +124,28 @@ impl Reader {
         assert_eq!((end.0, end.1.as_str()), (closing, status));
     }
 
+    /// Reads until an event of this kind has come.
+    pub async fn read_until<T>(&mut self, wanted: impl Fn(&Payload) -> Option<T>) -> T {
+        let began = Instant::now();
+        let mut looked_at = 0;
+        loop {
+            let found = self.events[looked_at..].iter().find_map(|event| event.payload.as_ref().and_then(&wanted));
+            if let Some(found) = found {
+                return found;
+            }
+            looked_at = self.events.len();
+            assert!(began.elapsed() < PATIENCE, "still not there: the newest is {:?}", self.events.last());
+            self.frame().await.expect("a stream that lives").expect("a stream that goes on");
+        }
+    }
+
+    /// What is held of the thread is no longer its history; which number the next event follows is the server's to tell.
+    fn forget(&mut self) {
+        self.seq = u64::MAX;
+        self.bodies.clear();
+        self.events.clear();
+    }
+
     fn take(&mut self, batch: &chat::EventBatch) {
         assert!(!batch.events.is_empty(), "an empty batch");
         for event in &batch.events {
@@ -114,11 +153,13 @@ impl Reader {
                 self.seq = event.prev_seq;
             }
             assert_eq!(event.prev_seq, self.seq, "the chain of {}", event.seq);
-            assert_eq!(event.seq, self.seq + 1, "every event of these threads is for everybody");
+            assert!(event.seq == self.seq + 1 || (self.gaps && event.seq > self.seq), "{} after {}", event.seq, self.seq);
             self.seq = event.seq;
-            let Some(chat::event::Payload::MessagePosted(message)) = &event.payload else { panic!("an event of no kind") };
-            assert_eq!(message.seq, event.seq);
-            self.bodies.push(message.body.clone());
+            if let Payload::MessagePosted(message) = event.payload.as_ref().expect("an event of a kind") {
+                assert_eq!(message.seq, event.seq);
+                self.bodies.push(message.body.clone());
+            }
+            self.events.push(event.clone());
         }
         self.cursor.clone_from(&batch.cursor);
     }

@@ -29,7 +29,7 @@ fn code_of(reason: &str) -> Code {
         "TOKEN_INVALID" | "TOKEN_EXPIRED" => Code::Unauthenticated,
         "CALLER_NOT_ALLOWED" | "TENANT_NOT_ALLOWED" | "PERSON_INACTIVE" | "CHAT_PERMISSION_REQUIRED" => Code::PermissionDenied,
         "INVALID_FIELD" | "PAGE_TOKEN_INVALID" => Code::InvalidArgument,
-        "CHAT_DISABLED" | "THREAD_CLOSED" => Code::FailedPrecondition,
+        "CHAT_DISABLED" | "THREAD_CLOSED" | "CONTACT_OPTED_OUT" | "MESSAGE_NOT_FAILED" => Code::FailedPrecondition,
         "THREAD_NOT_VISIBLE" | "RESOURCE_NOT_FOUND" => Code::NotFound,
         "OPEN_THREAD_EXISTS" | "IDEMPOTENCY_KEY_REUSED" | "RESOURCE_EXISTS" => Code::AlreadyExists,
         "ETAG_MISMATCH" => Code::Aborted,

@@ -98,7 +98,7 @@ async fn a_closed_tenant_is_told_before_a_malformed_field() {
 async fn an_open_thread_is_not_started_again_and_its_id_is_told() {
     let running = Running::pair().await;
     let company = Company::open(&running.callers().await).await;
-    let start = chat::StartThreadRequest { job_id: JOB.into(), contact_number: CUSTOMER.into() };
+    let start = chat::StartThreadRequest { job_id: JOB.into(), contact_number: CUSTOMER.into(), ..Default::default() };
     let refused = company.olga.threads().start_thread(start).await.expect_err("refused");
     assert_eq!(reason_of(&refused), "OPEN_THREAD_EXISTS");
     let info = refused.get_details_error_info().expect("the reason");
@@ -117,7 +117,7 @@ async fn a_malformed_id_number_or_cursor_names_its_field() {
     for (job, contact) in
         [("a job", CUSTOMER), (long.as_str(), CUSTOMER), (JOB, ""), (JOB, "5550100123"), (JOB, "+0123456789"), (JOB, "+1555")]
     {
-        let start = chat::StartThreadRequest { job_id: job.into(), contact_number: contact.into() };
+        let start = chat::StartThreadRequest { job_id: job.into(), contact_number: contact.into(), ..Default::default() };
         assert_eq!(refusal(company.olga.threads().start_thread(start).await), "INVALID_FIELD", "{job} {contact}");
     }
     for thread_id in ["", "1", "not-a-uuid", &format!("{}0", company.thread)] {
@@ -132,7 +132,8 @@ async fn a_malformed_id_number_or_cursor_names_its_field() {
     let of_another_thread = reader.until(caught_up).await;
     for cursor in ["damaged".to_owned(), of_another_thread] {
         let position = Some(chat::watch_thread_request::Position::Cursor(cursor));
-        let watch = chat::WatchThreadRequest { thread_id: company.thread.clone(), position, stop_at_head: false };
+        let watch =
+            chat::WatchThreadRequest { thread_id: company.thread.clone(), position, stop_at_head: false, ..Default::default() };
         assert_eq!(refusal(company.olga.threads().watch_thread(watch).await), "INVALID_FIELD");
     }
 }

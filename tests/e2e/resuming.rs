@@ -58,7 +58,8 @@ async fn a_stream_that_stops_at_the_head_ends_well_after_the_newest_event() {
     for number in 1..=450 {
         company.text(&number.to_string(), "hello").await;
     }
-    let watch = chat::WatchThreadRequest { thread_id: company.thread.clone(), position: None, stop_at_head: true };
+    let watch =
+        chat::WatchThreadRequest { thread_id: company.thread.clone(), position: None, stop_at_head: true, ..Default::default() };
     let mut stream = company.tina.threads().watch_thread(watch).await.expect("a stream").into_inner();
     let (mut kinds, mut seen) = (Vec::new(), 0);
     while let Some(response) = stream.message().await.expect("a good end") {

@@ -80,17 +80,18 @@ impl Player {
         Ok(())
     }
 
-    /// The next item of a stream that is not ignored, if it is what the step wants.
+    /// The next item of a stream that is not ignored, if it is what the step wants; with `eventually` the first frame that is.
     async fn next_of(&mut self, name: &str, step: &Value) -> Result<Value, Mismatch> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let stream = self.streams.get_mut(name).expect("an open stream");
+        let passes_over = step.get("frame").is_some() && step["eventually"] == true;
         loop {
             let next = tokio::time::timeout_at(deadline, stream.recv()).await;
             let item = next.map_err(|_| format!("{name}: nothing within {PATIENCE:?}"))?.expect("an end is the last");
             match (&item, step.get("frame"), step.get("end")) {
                 (Item::Frame(frame), Some(expected), _) if matches(expected, frame) => return Ok(frame.clone()),
                 (Item::End(outcome), _, Some(end)) if matches(&with_defaults(end), outcome) => return Ok(outcome.clone()),
-                (Item::Frame(frame), ..) if has_only(frame, &self.ignored) => {}
+                (Item::Frame(frame), ..) if passes_over || has_only(frame, &self.ignored) => {}
                 _ => return Err(format!("{name} expected {step:#}\nactual {item:#?}")),
             }
         }
@@ -156,7 +157,10 @@ impl Player {
     fn save(&mut self, step: &Value, source: &Value) {
         for (name, path) in step["save"].as_object().into_iter().flatten() {
             let path = path.as_str().expect("a path");
-            let found = path.split('.').fold(source, |value, key| &value[key]);
+            let found = path.split('.').fold(source, |value, key| match key.parse::<usize>() {
+                Ok(index) if value.is_array() => &value[index],
+                _ => &value[key],
+            });
             self.variables.insert(name.clone(), found.as_str().expect("text to save").to_owned());
         }
     }

@@ -24,7 +24,7 @@ async fn with_chat_disabled_technicians_are_cut_the_office_reads_on_nobody_sends
     company.assert_reaches(&mut olga, "stored all the same").await;
     assert_eq!(company.messages().await.len(), 1, "the office lists it too");
     assert_eq!(refusal(try_send(&company.olga, &company.thread, "1", "hello").await), "CHAT_DISABLED");
-    let start = chat::StartThreadRequest { job_id: "1002".into(), contact_number: CUSTOMER.into() };
+    let start = chat::StartThreadRequest { job_id: "1002".into(), contact_number: CUSTOMER.into(), ..Default::default() };
     assert_eq!(refusal(company.olga.threads().start_thread(start).await), "CHAT_DISABLED");
 
     company.set_chat(true).await;

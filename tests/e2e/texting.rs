@@ -23,6 +23,7 @@ async fn a_text_that_is_handed_in_a_hundred_times_is_one_message() {
         provider_message_id: "id".into(),
         contact_number: CUSTOMER.into(),
         body: "goodbye".into(),
+        ..Default::default()
     };
     let received = company.carrier.carrier().receive_message(other_provider).await.expect("its own").into_inner();
     assert!(!received.duplicate);
@@ -86,6 +87,7 @@ async fn a_provider_and_its_ids_are_well_formed() {
             provider_message_id: "id".into(),
             contact_number: CUSTOMER.into(),
             body: "hello".into(),
+            ..Default::default()
         };
         assert_eq!(refusal(company.carrier.carrier().receive_message(text).await), "INVALID_FIELD", "{provider:?}");
     }

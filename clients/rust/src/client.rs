@@ -2,6 +2,7 @@
 
 use crewline_api::chat::v1 as chat;
 use crewline_api::chat::v1::carrier_service_client::CarrierServiceClient;
+use crewline_api::chat::v1::records_service_client::RecordsServiceClient;
 use crewline_api::chat::v1::thread_service_client::ThreadServiceClient;
 use crewline_api::permissions::v1::access_service_client::AccessServiceClient;
 use crewline_api::permissions::v1::audit_service_client::AuditServiceClient;
@@ -12,7 +13,9 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Response, Status};
 
+use crate::inbox::{Inbox, InboxNews, InboxSource};
 use crate::keyed::{Keyed, with_key};
+use crate::outbound::{OutboundNews, OutboundSource};
 use crate::retry::{CallError, Retry};
 use crate::services::Services;
 use crate::subscription::{Pace, Subscription};
@@ -99,9 +102,38 @@ impl Client {
         self.write(message, |client, request| async move { client.threads().send_message(request).await }).await
     }
 
+    /// Says what became of a text that was handed out. The first answer counts, so it is sent again as it is.
+    pub async fn acknowledge_outbound(
+        &self,
+        result: chat::AcknowledgeOutboundRequest,
+    ) -> Result<chat::AcknowledgeOutboundResponse, CallError> {
+        self.read(result, |client, request| async move { client.carrier().acknowledge_outbound(request).await }).await
+    }
+
     /// Follows a thread from a position on: `AfterSeq(0)` is the beginning.
     pub fn watch_thread(&self, thread_id: impl Into<String>, position: Position) -> Subscription<ThreadNews> {
-        let source = ThreadSource { client: self.clone(), thread: Reading::new(thread_id.into(), position) };
+        self.follow(Reading::new(thread_id.into(), false, position))
+    }
+
+    /// Follows a thread that is on the person's screen: others who watch it are told so.
+    pub fn view_thread(&self, thread_id: impl Into<String>, position: Position) -> Subscription<ThreadNews> {
+        self.follow(Reading::new(thread_id.into(), true, position))
+    }
+
+    fn follow(&self, thread: Reading) -> Subscription<ThreadNews> {
+        let source = ThreadSource { client: self.clone(), thread };
+        Subscription::to(source, self.bearer.tokens.clone(), self.pace)
+    }
+
+    /// Follows the threads that the identity may see.
+    pub fn watch_inbox(&self, filter: chat::WatchInboxRequest) -> Subscription<InboxNews> {
+        let source = InboxSource { client: self.clone(), filter, inbox: Inbox::default() };
+        Subscription::to(source, self.bearer.tokens.clone(), self.pace)
+    }
+
+    /// Takes the texts that are to be handed to the provider.
+    pub fn watch_outbound(&self) -> Subscription<OutboundNews> {
+        let source = OutboundSource { client: self.clone() };
         Subscription::to(source, self.bearer.tokens.clone(), self.pace)
     }
 
@@ -123,6 +155,11 @@ impl Client {
     /// The carrier's side.
     pub fn carrier(&self) -> CarrierServiceClient<Authorized> {
         CarrierServiceClient::new(self.chat())
+    }
+
+    /// Opt-outs.
+    pub fn records(&self) -> RecordsServiceClient<Authorized> {
+        RecordsServiceClient::new(self.chat())
     }
 
     /// Checks.

@@ -21,6 +21,8 @@ macro_rules! keyed {
 
 keyed! {
     chat::SendMessageRequest, client_message_id;
+    chat::ResendMessageRequest, client_message_id;
+    chat::AddNoteRequest, client_message_id;
     permissions::CreateRoleRequest, idempotency_key;
     permissions::UpdateRoleRequest, idempotency_key;
     permissions::CreatePersonRequest, idempotency_key;

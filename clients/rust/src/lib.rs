@@ -9,12 +9,15 @@
 //! ```
 //!
 //! `Client` is one identity over connections that all identities share. Its typed clients (`threads()`, `directory()`, …) make one attempt
-//! for each call; `read` and `write` retry, and `watch_thread` reconnects.
+//! for each call; `read` and `write` retry, and `watch_thread`, `watch_inbox` and
+//! `watch_outbound` reconnect.
 
 pub mod backoff;
 pub mod client;
 pub mod fault;
+pub mod inbox;
 pub mod keyed;
+pub mod outbound;
 pub mod retry;
 pub mod services;
 pub mod subscription;

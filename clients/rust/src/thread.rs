@@ -20,6 +20,8 @@ pub enum ThreadNews {
     CaughtUp(pb::CaughtUp),
     /// Nothing new: every 25 s at most, and after `Holding`.
     Progress(pb::Progress),
+    /// Who else is here: a hint, which may be lost.
+    Presence(pb::Presence),
     /// Nothing is told for now, because the service does not know who may see it.
     Holding,
     /// Drop what you hold of the thread: it comes again from the first event that is available.
@@ -35,6 +37,7 @@ pub(crate) struct ThreadSource {
 #[derive(Debug)]
 pub(crate) struct Reading {
     thread_id: String,
+    viewing: bool,
     position: Position,
     /// The number of the newest event, once it is known; 0 before the first.
     newest: Option<u64>,
@@ -55,14 +58,14 @@ impl Source for ThreadSource {
 }
 
 impl Reading {
-    pub(crate) fn new(thread_id: String, position: Position) -> Self {
+    pub(crate) fn new(thread_id: String, viewing: bool, position: Position) -> Self {
         let newest = if position == Position::AfterSeq(0) { Some(0) } else { None };
-        Self { thread_id, position, newest }
+        Self { thread_id, viewing, position, newest }
     }
 
     fn request(&self) -> pb::WatchThreadRequest {
         let (thread_id, position) = (self.thread_id.clone(), Some(self.position.clone()));
-        pb::WatchThreadRequest { thread_id, position, ..Default::default() }
+        pb::WatchThreadRequest { thread_id, position, viewing: self.viewing, ..Default::default() }
     }
 
     fn take(&mut self, response: pb::WatchThreadResponse) -> Taken<ThreadNews> {
@@ -77,6 +80,7 @@ impl Reading {
                 self.go_to(&progress.cursor);
                 ThreadNews::Progress(progress)
             }
+            Some(Frame::Presence(presence)) => ThreadNews::Presence(presence),
             Some(Frame::Holding(_)) => ThreadNews::Holding,
             Some(Frame::Reset(reset)) => {
                 let before = reset.first_available_seq.saturating_sub(1);
@@ -153,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_came_before_is_dropped_and_what_is_missing_is_noticed() {
-        let mut reading = Reading::new("t".into(), Position::AfterSeq(0));
+        let mut reading = Reading::new("t".into(), false, Position::AfterSeq(0));
         assert_eq!(taken(&mut reading, batch(&[(0, 1), (1, 2)], "a")), Some(vec![1, 2]));
         assert_eq!(taken(&mut reading, batch(&[(1, 2), (2, 4)], "b")), Some(vec![4]), "3 is for another audience");
         assert_eq!(taken(&mut reading, batch(&[(4, 4)], "c")), Some(vec![]));
@@ -165,7 +169,7 @@ mod tests {
     #[test]
     fn a_beginning_in_the_middle_is_taken_as_it_comes() {
         for position in [Position::Cursor("c".into()), Position::AfterSeq(5)] {
-            let mut reading = Reading::new("t".into(), position.clone());
+            let mut reading = Reading::new("t".into(), false, position.clone());
             assert_eq!(reading.request().position, Some(position));
             assert_eq!(taken(&mut reading, batch(&[(4, 6)], "d")), Some(vec![6]), "5 is for another audience");
             assert_eq!(taken(&mut reading, batch(&[(7, 8)], "e")), None);
@@ -174,7 +178,7 @@ mod tests {
 
     #[test]
     fn after_a_reset_the_thread_comes_from_the_first_event_that_is_available() {
-        let mut reading = Reading::new("t".into(), Position::Cursor("old".into()));
+        let mut reading = Reading::new("t".into(), false, Position::Cursor("old".into()));
         taken(&mut reading, batch(&[(8, 9)], "newer"));
         taken(&mut reading, frame(Frame::Reset(pb::Reset { first_available_seq: 1, ..Default::default() })));
         assert_eq!(reading.request().position, Some(Position::AfterSeq(0)));
@@ -188,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_frame_with_a_cursor_moves_the_position() {
-        let mut reading = Reading::new("t".into(), Position::AfterSeq(0));
+        let mut reading = Reading::new("t".into(), false, Position::AfterSeq(0));
         for (number, next) in [
             Frame::CaughtUp(pb::CaughtUp { cursor: "0".into(), ..Default::default() }),
             Frame::Progress(pb::Progress { cursor: "1".into(), ..Default::default() }),
@@ -204,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_frame_of_a_newer_service_is_passed_over() {
-        let mut reading = Reading::new("t".into(), Position::AfterSeq(0));
+        let mut reading = Reading::new("t".into(), false, Position::AfterSeq(0));
         assert_eq!(taken(&mut reading, pb::WatchThreadResponse { frame: None }), Some(vec![]));
     }
 }

@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::metrics::Counter;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait,
@@ -56,6 +57,24 @@ impl Db {
             DatabaseUrl::Postgres(server) => postgres::open::<M>(server).await?,
         };
         Ok(Self { connections, places: Arc::new(Semaphore::new(MAX_WRITES)) })
+    }
+
+    /// Opens a database that is there, to look at it alone: nothing is made, migrated or written.
+    pub async fn open_to_read(url: &DatabaseUrl) -> Result<Self, DbError> {
+        let connections = match url {
+            DatabaseUrl::Sqlite(path) => sqlite::open_to_read(path).await?,
+            DatabaseUrl::Postgres(server) => postgres::open_to_read(server).await?,
+        };
+        Ok(Self { connections, places: Arc::new(Semaphore::new(0)) })
+    }
+
+    /// Counts every statement that is executed from now on.
+    pub fn counting(mut self, statements: &Counter<u64>) -> Self {
+        for connection in [&mut self.connections.reader, &mut self.connections.writer] {
+            let statements = statements.clone();
+            connection.set_metric_callback(move |_| statements.add(1, &[]));
+        }
+        self
     }
 
     /// Closes every connection; SQLite then folds its write-ahead log into the database.

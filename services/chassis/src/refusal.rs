@@ -70,7 +70,9 @@ pub fn code(reason: ErrorReason) -> Code {
         | ErrorReason::PersonInactive
         | ErrorReason::ChatPermissionRequired => Code::PermissionDenied,
         ErrorReason::InvalidField | ErrorReason::PageTokenInvalid => Code::InvalidArgument,
-        ErrorReason::ChatDisabled | ErrorReason::ThreadClosed => Code::FailedPrecondition,
+        ErrorReason::ChatDisabled | ErrorReason::ThreadClosed | ErrorReason::ContactOptedOut | ErrorReason::MessageNotFailed => {
+            Code::FailedPrecondition
+        }
         ErrorReason::ThreadNotVisible | ErrorReason::ResourceNotFound => Code::NotFound,
         ErrorReason::OpenThreadExists | ErrorReason::IdempotencyKeyReused | ErrorReason::ResourceExists => Code::AlreadyExists,
         ErrorReason::EtagMismatch => Code::Aborted,

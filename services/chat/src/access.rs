@@ -19,7 +19,7 @@ use self::lease::Lease;
 use self::permit::Permit;
 use self::view::{Change, Gap, View};
 use crate::error::Error;
-use crate::model::{Author, TenantId};
+use crate::model::{Author, ContactNumber, JobId, PersonKind, TenantId};
 
 /// The view, the lease and the guard. Clones share them.
 #[derive(Clone, Debug)]
@@ -46,12 +46,66 @@ impl Access {
         self.judge(subject, wish, place, |_| ())
     }
 
-    /// The permit to write into `place`, if the subject may.
-    pub fn permit(&self, subject: &Subject, wish: Wish, place: Option<&Place>) -> Result<Permit, Error> {
+    /// Whether this subject may see each of these threads now: judged together, at the one revision that comes with it. What
+    /// concerns the person refuses all.
+    pub fn check_each<'a>(
+        &self,
+        subject: &Subject,
+        places: impl Iterator<Item = &'a Place>,
+    ) -> Result<(u64, Vec<Result<(), Denial>>), Denied> {
+        let mut judged = Vec::new();
+        let revision = self.judge(subject, Wish::Browse, None, |view| {
+            let tenant = view.tenant(&subject.tenant);
+            judged = places.map(|place| guard::judge(tenant, subject, Wish::Read, Some(place))).collect();
+        })?;
+        Ok((revision, judged))
+    }
+
+    /// The jobs whose open threads this subject may see now; `None` means that no job is needed.
+    pub fn visible_jobs(&self, subject: &Subject) -> Result<Option<Vec<JobId>>, Denied> {
+        let mut visible = None;
+        self.judge(subject, Wish::Browse, None, |view| {
+            if subject.kind == PersonKind::Technician
+                && let Some(tenant) = view.tenant(&subject.tenant)
+            {
+                let jobs = tenant.jobs_of(&subject.person).filter(|job| guard::shows_job(tenant, job));
+                visible = Some(jobs.cloned().collect());
+            }
+        })?;
+        Ok(visible)
+    }
+
+    /// Whether the tenant is there and open, by fresh knowledge.
+    pub fn check_tenant(&self, tenant: &TenantId) -> Result<(), Denied> {
+        let view = self.read();
+        if !self.lease.is_valid(self.clock.now()) {
+            return Err(Denied::Unknown);
+        }
+        if view.tenant_is_open(tenant) { Ok(()) } else { Err(Denial::TenantNotAllowed.into()) }
+    }
+
+    /// Whether one of the tenant's own people has this number, as far as is known: a customer's text must not wait for fresh knowledge.
+    pub fn is_staff(&self, tenant: &TenantId, number: &ContactNumber) -> bool {
+        self.read().tenant(tenant).is_some_and(|tenant| tenant.is_staff(number.as_str()))
+    }
+
+    /// Whether a technician is dispatched to this job or works on it, as far as is known.
+    pub fn is_under_way(&self, tenant: &TenantId, job: &JobId) -> bool {
+        self.read().tenant(tenant).and_then(|tenant| tenant.job(job)).is_some_and(|job| job.under_way)
+    }
+
+    /// The same as [`Access::check`], with the person's name.
+    pub fn identify(&self, subject: &Subject, wish: Wish, place: Option<&Place>) -> Result<(u64, String), Error> {
         let mut name = String::new();
         let revision = self.judge(subject, wish, place, |view| name = view.display_name(subject).to_owned())?;
+        Ok((revision, name))
+    }
+
+    /// The permit to write into `place`, if the subject may; the write itself asks again, under the lock.
+    pub fn permit(&self, subject: &Subject, wish: Wish, place: Option<&Place>) -> Result<Permit, Error> {
+        let (revision, name) = self.identify(subject, wish.at_first(), place)?;
         let author = Author::person(subject.kind, subject.person.clone(), name);
-        Ok(Permit::new(self.clone(), subject.clone(), wish, author, place.cloned(), revision))
+        Ok(Permit::new(self.clone(), subject.clone(), wish, author, revision))
     }
 
     /// Refuses a tenant that is known, by fresh knowledge, not to be there or to be closed.

@@ -23,6 +23,15 @@ pub enum Error {
     /// There is an open thread with this key.
     #[error("thread {0} is open for this job and number")]
     OpenThreadExists(ThreadId),
+    /// Something that the call names is not there.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The customer wants no texts.
+    #[error("the customer has opted out")]
+    OptedOut,
+    /// The message has not failed.
+    #[error("the message has not failed")]
+    NotFailed,
     /// The id was used for another message.
     #[error("the id was used for a message with another content")]
     IdReused,
@@ -55,6 +64,13 @@ impl From<Error> for Refusal {
             Error::OpenThreadExists(thread) => {
                 Refusal::new(ErrorReason::OpenThreadExists, "a thread is open for this job and number")
                     .with("thread_id", thread.to_string())
+            }
+            Error::NotFound(what) => Refusal::new(ErrorReason::ResourceNotFound, format!("there is no such {what}")),
+            Error::OptedOut => {
+                Refusal::new(ErrorReason::ContactOptedOut, "the customer wants no texts from the number of this thread")
+            }
+            Error::NotFailed => {
+                Refusal::new(ErrorReason::MessageNotFailed, "only a message that is UNDELIVERED or FAILED can be sent again")
             }
             Error::IdReused => {
                 Refusal::new(ErrorReason::IdempotencyKeyReused, "the id was used for a message with another content")

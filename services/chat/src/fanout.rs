@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::access::guard::Place;
 use crate::model::{Event, ThreadKey};
+use crate::store::News;
 
 /// Events in the ring of one thread.
 const RING_EVENTS: usize = 256;
@@ -33,8 +35,19 @@ struct Watched {
 
 #[derive(Debug)]
 struct Hot {
-    head: watch::Sender<u64>,
+    newest: watch::Sender<Newest>,
     ring: Mutex<Ring>,
+}
+
+/// The newest that was announced of a thread while it was watched here.
+#[derive(Clone, Debug, Default)]
+pub struct Newest {
+    /// The newest event; 0 if none was announced.
+    pub seq: u64,
+    /// The thread after it.
+    pub place: Option<Place>,
+    /// What lies up to here is hidden from the crew.
+    pub crew_floor: u64,
 }
 
 /// Contiguous events up to the newest that was published.
@@ -50,7 +63,7 @@ pub struct Watcher {
     fanout: Fanout,
     key: ThreadKey,
     hot: Arc<Hot>,
-    head: watch::Receiver<u64>,
+    newest: watch::Receiver<Newest>,
 }
 
 impl Fanout {
@@ -58,38 +71,37 @@ impl Fanout {
     pub fn register(&self, key: ThreadKey) -> Watcher {
         let hot = {
             let mut threads = lock(&self.threads);
-            let fresh = || Watched { hot: Arc::new(Hot { head: watch::Sender::new(0), ring: Mutex::default() }), watchers: 0 };
+            let hot = || Hot { newest: watch::Sender::default(), ring: Mutex::default() };
+            let fresh = || Watched { hot: Arc::new(hot()), watchers: 0 };
             let watched = threads.entry(key.clone()).or_insert_with(fresh);
             watched.watchers += 1;
             Arc::clone(&watched.hot)
         };
-        let head = hot.head.subscribe();
-        Watcher { fanout: self.clone(), key, hot, head }
+        let newest = hot.newest.subscribe();
+        Watcher { fanout: self.clone(), key, hot, newest }
     }
 
-    /// Tells the watchers of a thread of an event that has been committed.
-    pub fn publish(&self, key: &ThreadKey, event: Arc<Event>) {
+    /// Tells the watchers of a thread of what has been committed. Without events they find out in the store.
+    pub fn publish(&self, news: &News) {
         // Under the lock to the end: a ring that is pushed to has a watcher, who will take it along.
         let threads = lock(&self.threads);
-        let Some(watched) = threads.get(key) else { return };
-        let seq = event.at.seq;
-        lock(&watched.hot.ring).push(event, &self.bytes);
-        watched.hot.advance(seq);
-    }
-
-    /// Tells the watchers of a thread that it has come as far as `seq`: they find the events in the store.
-    pub fn announce(&self, key: &ThreadKey, seq: u64) {
-        if let Some(watched) = lock(&self.threads).get(key) {
-            watched.hot.advance(seq);
+        let Some(watched) = threads.get(&news.key) else { return };
+        for event in &news.events {
+            lock(&watched.hot.ring).push(Arc::new(event.clone()), &self.bytes);
         }
+        watched.hot.advance(news);
     }
 }
 
 impl Hot {
-    fn advance(&self, seq: u64) {
-        self.head.send_if_modified(|head| {
-            let further = seq > *head;
-            *head = seq.max(*head);
+    /// Commits are announced by the tasks that made them: two may come in the other order.
+    fn advance(&self, news: &News) {
+        let seq = news.thread.head.seq;
+        self.newest.send_if_modified(|newest| {
+            let further = seq > newest.seq;
+            if further {
+                *newest = Newest { seq, place: Some(Place::from(&news.thread)), crew_floor: news.thread.crew_floor };
+            }
             further
         });
     }
@@ -140,13 +152,18 @@ impl Ring {
 impl Watcher {
     /// The newest event that was announced while the thread was watched here; 0 if none was.
     pub fn head(&self) -> u64 {
-        *self.head.borrow()
+        self.newest.borrow().seq
+    }
+
+    /// What was announced last.
+    pub fn newest(&self) -> watch::Ref<'_, Newest> {
+        self.newest.borrow()
     }
 
     /// Waits until an event beyond `seq` is announced.
     pub async fn beyond(&mut self, seq: u64) {
         // The sender lives in `hot`, so it cannot be closed.
-        let _announced = self.head.wait_for(|head| *head > seq).await;
+        let _announced = self.newest.wait_for(|newest| newest.seq > seq).await;
     }
 
     /// The events right after `seq`, at most `most`, if the ring has them.

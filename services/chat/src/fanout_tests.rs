@@ -3,15 +3,18 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{Audience, Author, Body, Payload, Position, TenantId, ThreadId};
+use crate::model::{
+    Audience, Author, Body, BusinessNumber, ContactNumber, MessageKind, Payload, Position, TenantId, Thread, ThreadId,
+    ThreadState,
+};
 
 fn key() -> ThreadKey {
     ThreadKey { tenant: TenantId::trusted("acme"), thread: ThreadId(Uuid::from_u128(1)) }
 }
 
-fn event(seq: u64, body: &str) -> Arc<Event> {
+fn event(seq: u64, body: &str) -> Event {
     let prev = Position { seq: seq - 1, tag: 1 };
-    Arc::new(Event {
+    Event {
         at: Position { seq, tag: 1 },
         audience: Audience::Crew,
         office_prev: prev,
@@ -21,8 +24,36 @@ fn event(seq: u64, body: &str) -> Arc<Event> {
             message_id: Uuid::nil(),
             author: Author::customer(),
             body: Body::trusted(body.to_owned()),
+            message_kind: MessageKind::Text,
+            attachments: Vec::new(),
+            outbound: None,
+            business: None,
         },
-    })
+    }
+}
+
+/// The news of a commit that made this event.
+fn news(seq: u64, body: &str) -> News {
+    let thread = Thread {
+        id: key().thread,
+        job: None,
+        contact: ContactNumber::trusted("+15550100".into()),
+        business: BusinessNumber::default(),
+        state: ThreadState::Open,
+        head: Position { seq, tag: 1 },
+        crew_head: Position { seq, tag: 1 },
+        floor: Position::default(),
+        crew_floor: 0,
+        crew_floor_inbound: 0,
+        inbound_count: seq,
+        last_message: seq,
+        crew_last_message: seq,
+        last_outbound_at: 0,
+        closed_at: 0,
+        created_at: 0,
+        updated_at: 0,
+    };
+    News { key: key(), thread, left: None, events: vec![event(seq, body)], to_send: false }
 }
 
 fn seqs(found: Option<Vec<Arc<Event>>>) -> Option<Vec<u64>> {
@@ -34,7 +65,7 @@ fn a_ring_gives_what_follows_and_sends_to_the_store_for_the_rest() {
     let fanout = Fanout::default();
     let watcher = fanout.register(key());
     for seq in 5..=8 {
-        fanout.publish(&key(), event(seq, "x"));
+        fanout.publish(&news(seq, "x"));
     }
     assert_eq!(seqs(watcher.after(4, 10)), Some(vec![5, 6, 7, 8]));
     assert_eq!(seqs(watcher.after(6, 1)), Some(vec![7]));
@@ -47,7 +78,7 @@ fn a_ring_stays_contiguous_when_commits_are_announced_out_of_order() {
     let fanout = Fanout::default();
     let watcher = fanout.register(key());
     for seq in [1, 2, 4, 3, 5] {
-        fanout.publish(&key(), event(seq, "x"));
+        fanout.publish(&news(seq, "x"));
     }
     assert_eq!(seqs(watcher.after(2, 10)), None, "3 came too late");
     assert_eq!(seqs(watcher.after(3, 10)), Some(vec![4, 5]));
@@ -59,13 +90,13 @@ fn a_ring_is_bounded_in_events_and_in_bytes() {
     let fanout = Fanout::default();
     let watcher = fanout.register(key());
     for seq in 1..=300 {
-        fanout.publish(&key(), event(seq, "x"));
+        fanout.publish(&news(seq, "x"));
     }
     assert_eq!(seqs(watcher.after(43, 10)), None);
     assert!(watcher.after(44, 10).is_some());
     let long = "y".repeat(100 * 1024);
     for seq in 301..=310 {
-        fanout.publish(&key(), event(seq, &long));
+        fanout.publish(&news(seq, &long));
     }
     assert!(watcher.after(308, 10).is_some());
     assert_eq!(seqs(watcher.after(300, 10)), None);
@@ -76,7 +107,7 @@ fn a_ring_is_bounded_in_events_and_in_bytes() {
 fn the_last_watcher_takes_the_ring_along() {
     let fanout = Fanout::default();
     let (first, second) = (fanout.register(key()), fanout.register(key()));
-    fanout.publish(&key(), event(1, "x"));
+    fanout.publish(&news(1, "x"));
     drop(first);
     assert_eq!(lock(&fanout.threads).len(), 1);
     assert!(second.after(0, 1).is_some());
@@ -89,7 +120,7 @@ fn the_last_watcher_takes_the_ring_along() {
 async fn a_watcher_is_woken_by_an_event_that_comes_before_it_waits() {
     let fanout = Fanout::default();
     let mut watcher = fanout.register(key());
-    fanout.publish(&key(), event(1, "x"));
+    fanout.publish(&news(1, "x"));
     let woken = tokio::time::timeout(std::time::Duration::from_secs(10), watcher.beyond(0)).await;
     assert!(woken.is_ok());
 }

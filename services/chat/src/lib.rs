@@ -2,14 +2,22 @@
 //! the permissions service's facts, and hands out nothing when that copy is not fresh.
 
 pub mod access;
+mod attachments;
 pub mod callers;
 mod cursor;
 pub mod error;
 mod fanout;
+pub mod fold;
+mod gated;
 mod grpc;
+mod hints;
+mod inbox;
+mod inboxes;
 mod metrics;
 pub mod model;
+mod outbox;
 mod routing;
+pub mod rules;
 mod send;
 pub mod store;
 mod streams;
@@ -26,6 +34,7 @@ use chassis::telemetry;
 use chassis::token::{TokenSource, Verifier};
 use crewline_api::chat::v1 as pb;
 use pb::carrier_service_server::CarrierServiceServer;
+use pb::records_service_server::RecordsServiceServer;
 use pb::thread_service_server::ThreadServiceServer;
 use tokio::net::TcpListener;
 use tokio::sync::watch as signal;
@@ -34,15 +43,23 @@ use tonic::transport::Endpoint;
 
 use crate::access::Access;
 use crate::access::subscription::Subscription;
+use crate::attachments::Attachments;
 use crate::fanout::Fanout;
-use crate::grpc::{carrier::Carrier, threads::Threads};
+use crate::gated::Node;
+use crate::grpc::carrier::Carrier;
+use crate::grpc::records::Records;
+use crate::grpc::threads::Threads;
+use crate::hints::Hints;
+use crate::inboxes::Inboxes;
+use crate::outbox::Outbox;
+use crate::rules::Rules;
 use crate::send::Post;
 use crate::store::Store;
 use crate::streams::Streams;
-use crate::watch::Watches;
 
 /// The full names of the services, as health knows them.
-const SERVICES: &[&str] = &["crewline.chat.v1.ThreadService", "crewline.chat.v1.CarrierService"];
+const SERVICES: &[&str] =
+    &["crewline.chat.v1.ThreadService", "crewline.chat.v1.CarrierService", "crewline.chat.v1.RecordsService"];
 
 /// What the service needs to run.
 pub struct Setup {
@@ -52,6 +69,10 @@ pub struct Setup {
     pub database: DatabaseUrl,
     /// The key of the content hashes that tell a retry from a reuse.
     pub hash_key: Vec<u8>,
+    /// How customers' texts are treated, and texts to them.
+    pub rules: Rules,
+    /// The key that attachments' addresses are signed with.
+    pub attachments_key: Vec<u8>,
     /// The permissions service.
     pub permissions: Endpoint,
     /// The token that it shows there.
@@ -86,8 +107,8 @@ pub enum RunError {
 /// Runs the service until it has drained.
 pub async fn run(setup: Setup) -> Result<(), RunError> {
     let (clock, ids, drain) = (setup.clock, setup.ids, setup.drain);
-    let store = Store::open(&setup.database, clock, ids.clone(), &setup.hash_key).await?;
     let metrics = metrics::Metrics::new(&setup.metrics.meter("chat"));
+    let store = Store::open(&setup.database, clock, ids.clone(), &setup.hash_key, &metrics.statements).await?;
     let (access, fanout) = (Access::new(clock), Fanout::default());
     let ready = signal::Sender::new(false);
     let subscription = Subscription {
@@ -101,11 +122,24 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         drain: drain.clone(),
         ready: ready.clone(),
     };
-    let post = Post { access: access.clone(), store: store.clone(), fanout: fanout.clone(), metrics: metrics.clone() };
-    let watches = Watches { access, store: store.clone(), clock, ids: ids.clone(), drain: drain.clone(), metrics };
-    let threads = Threads { post: post.clone(), watches, fanout, streams: Streams::default() };
+    let attachments = Attachments::new(&setup.rules.attachments_url, &setup.attachments_key, clock);
+    let post = Post {
+        access: access.clone(),
+        store: store.clone(),
+        fanout,
+        inboxes: Inboxes::default(),
+        outbox: Outbox::default(),
+        rules: setup.rules,
+        metrics: metrics.clone(),
+    };
+    let node = Node { access, store: store.clone(), clock, ids: ids.clone(), drain: drain.clone(), metrics };
+    let streams = Streams::default();
+    let carrier = Carrier { post: post.clone(), node: node.clone(), streams: streams.clone() };
+    let records = Records(post.clone());
+    let threads = Threads { post, node, hints: Hints::new(clock), streams, attachments };
     let routes = Routes::new(ThreadServiceServer::new(threads).max_decoding_message_size(MAX_REQUEST_BYTES))
-        .add_service(CarrierServiceServer::new(Carrier(post)).max_decoding_message_size(MAX_REQUEST_BYTES));
+        .add_service(CarrierServiceServer::new(carrier).max_decoding_message_size(MAX_REQUEST_BYTES))
+        .add_service(RecordsServiceServer::new(records).max_decoding_message_size(MAX_REQUEST_BYTES));
     let spec = Spec {
         listener: setup.listener,
         routes,

@@ -11,6 +11,10 @@ pub struct Metrics {
     pub events_delivered: Counter<u64>,
     /// Pages of events that streams read from the store: catch-up, and watchers that stalled.
     pub store_pages: Counter<u64>,
+    /// Reads that inbox streams made.
+    pub inbox_reads: Counter<u64>,
+    /// Statements that the database executed.
+    pub statements: Counter<u64>,
     /// Times that a stream began to hold because access was not known.
     pub holds: Counter<u64>,
     streams: UpDownCounter<i64>,
@@ -39,6 +43,16 @@ impl Metrics {
                 .with_description("Pages of events that streams read from the store")
                 .with_unit("{page}")
                 .build(),
+            inbox_reads: meter
+                .u64_counter("crewline.chat.inbox_reads")
+                .with_description("Reads that inbox streams made")
+                .with_unit("{read}")
+                .build(),
+            statements: meter
+                .u64_counter("crewline.chat.statements")
+                .with_description("Statements that the database executed")
+                .with_unit("{statement}")
+                .build(),
             holds: meter
                 .u64_counter("crewline.chat.holds")
                 .with_description("Times that a stream began to hold because access was not known")
@@ -46,7 +60,7 @@ impl Metrics {
                 .build(),
             streams: meter
                 .i64_up_down_counter("crewline.chat.streams")
-                .with_description("Open thread streams")
+                .with_description("Open streams")
                 .with_unit("{stream}")
                 .build(),
         }

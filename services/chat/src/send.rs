@@ -1,54 +1,148 @@
-//! A message's way from a validated request to the commit and its announcement.
+//! A write's way from a validated request to the commit and its announcement.
 
-use std::sync::Arc;
+use std::future::Future;
 
 use chassis::db::to_completion;
 
 use crate::access::Access;
 use crate::access::guard::{Place, Subject, Wish};
+use crate::access::permit::Permit;
 use crate::error::Error;
 use crate::fanout::Fanout;
+use crate::inboxes::Inboxes;
 use crate::metrics::Metrics;
-use crate::store::Store;
-use crate::store::messages::{Committed, Incoming, Outgoing};
+use crate::model::{Payload, TenantId, ThreadId, ThreadState};
+use crate::outbox::Outbox;
+use crate::rules::Rules;
+use crate::store::horizons::{ReadState, Reading};
+use crate::store::incoming::{Incoming, Received};
+use crate::store::outbound::OutboundText;
+use crate::store::views::Filter;
+use crate::store::{Done, News, Store};
 
-/// Writes messages. Clones share everything.
+/// Open threads of one job that its unread count looks at.
+const MAX_OF_JOB: u64 = 1_000;
+
+/// Writes, and tells those whom it concerns. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Post {
     /// The guard.
     pub access: Access,
     /// The log.
     pub store: Store,
-    /// The watchers.
+    /// The watchers of threads.
     pub fanout: Fanout,
+    /// The open inboxes.
+    pub inboxes: Inboxes,
+    /// The gateways.
+    pub outbox: Outbox,
+    /// How customers' texts are treated, and texts to them.
+    pub rules: Rules,
     /// The instruments.
     pub metrics: Metrics,
 }
 
 impl Post {
-    /// From a person, who must be allowed to. Once begun, the write goes on to its end whether or not the caller waits.
-    pub async fn send(&self, subject: &Subject, outgoing: Outgoing) -> Result<Committed, Error> {
-        let thread = self.store.thread(&subject.tenant, outgoing.thread).await?;
-        let permit = self.access.permit(subject, Wish::Send, thread.as_ref().map(Place::from).as_ref())?;
-        let post = self.clone();
-        to_completion(async move { Ok(post.announce(post.store.send(permit, outgoing).await?)) }).await?
+    /// A person's write, into `thread` if it is about one. They must be allowed to. Once begun, it goes on to its end whether or not the
+    /// caller waits.
+    pub async fn write<T, W>(
+        &self,
+        subject: &Subject,
+        wish: Wish,
+        thread: Option<ThreadId>,
+        work: impl FnOnce(Store, Permit) -> W + Send + 'static,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<Done<T>, Error>> + Send,
+    {
+        let permit = self.permit(subject, wish, thread).await?;
+        self.carry_out(move |store| work(store, permit)).await
     }
 
-    /// From a customer: accepted also without knowledge of access.
-    pub async fn receive(&self, incoming: Incoming) -> Result<Committed, Error> {
+    /// A write that nobody's permission stands behind: the gateway's.
+    pub async fn carry_out<T, W>(&self, work: impl FnOnce(Store) -> W + Send + 'static) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<Done<T>, Error>> + Send,
+    {
         let post = self.clone();
-        to_completion(async move { Ok(post.announce(post.store.receive(incoming).await?)) }).await?
+        to_completion(async move { Ok(post.announce(work(post.store.clone()).await?)) }).await?
     }
 
-    fn announce(&self, mut committed: Committed) -> Committed {
-        match committed.event.take() {
-            Some(event) => {
-                self.metrics.messages.add(1, &[]);
-                self.fanout.publish(&committed.key, Arc::new(event));
+    /// A person says what they have read: their other devices hear of it, and nobody else.
+    pub async fn read(&self, subject: &Subject, thread: ThreadId, reading: Reading) -> Result<ReadState, Error> {
+        let permit = self.permit(subject, Wish::Read, Some(thread)).await?;
+        let (post, subject) = (self.clone(), subject.clone());
+        to_completion(async move {
+            let state = post.store.change_horizon(permit, thread, reading).await?;
+            post.inboxes.touch_own(&subject, thread);
+            Ok(state)
+        })
+        .await?
+    }
+
+    /// A customer's text: accepted also without fresh knowledge of access.
+    pub async fn receive(&self, incoming: Incoming) -> Result<Received, Error> {
+        let (access, tenant, within) = (self.access.clone(), incoming.tenant.clone(), self.rules.reopen_within);
+        self.carry_out(move |store| async move { store.receive(incoming, within, |job| access.is_under_way(&tenant, job)).await })
+            .await
+    }
+
+    /// What a gateway is to send now. What must not go out any more is given up on the way.
+    pub async fn hand_out(&self, tenant: &TenantId) -> Result<Vec<OutboundText>, Error> {
+        let (post, tenant, how) = (self.clone(), tenant.clone(), self.rules.hand_out);
+        to_completion(async move {
+            loop {
+                let handed = post.store.hand_out(&tenant, how).await?;
+                let done = handed.hopeless.is_empty() || !handed.texts.is_empty();
+                for (token, why) in handed.hopeless {
+                    post.announce(post.store.give_up(&tenant, token, why).await?);
+                }
+                if done {
+                    return Ok(handed.texts);
+                }
             }
-            // The call that made it may not have known that it had.
-            None => self.fanout.announce(&committed.key, committed.message.seq),
+        })
+        .await?
+    }
+
+    /// How many texts wait for the gateway, and when the next one may be due, in microseconds since 1970.
+    pub async fn waiting(&self, tenant: &TenantId) -> Result<(u64, Option<i64>), Error> {
+        let (store, tenant) = (self.store.clone(), tenant.clone());
+        to_completion(async move { store.waiting(&tenant).await }).await?
+    }
+
+    /// The unread count of all open threads of a job that the person may see.
+    pub async fn job_unread(&self, subject: &Subject, job: &Filter) -> Result<u64, Error> {
+        let open = Filter { job: job.job.clone(), state: Some(ThreadState::Open), ..Filter::default() };
+        let jobs = self.access.visible_jobs(subject)?;
+        let views = self.store.list_threads(subject, &jobs, &open, None, MAX_OF_JOB).await?;
+        let places: Vec<Place> = views.iter().map(|view| Place::from(&view.thread)).collect();
+        let (_, judged) = self.access.check_each(subject, places.iter())?;
+        Ok(views.iter().zip(judged).filter(|(_, judged)| judged.is_ok()).map(|(view, _)| view.unread()).sum())
+    }
+
+    async fn permit(&self, subject: &Subject, wish: Wish, thread: Option<ThreadId>) -> Result<Permit, Error> {
+        let found = match thread {
+            Some(thread) => self.store.thread(&subject.tenant, thread).await?,
+            None => None,
+        };
+        self.access.permit(subject, wish, found.as_ref().map(Place::from).as_ref())
+    }
+
+    fn announce<T>(&self, done: Done<T>) -> T {
+        done.news.iter().for_each(|news| self.tell(news));
+        done.value
+    }
+
+    fn tell(&self, news: &News) {
+        let posted = news.events.iter().filter(|event| matches!(event.payload, Payload::MessagePosted { .. })).count();
+        self.metrics.messages.add(u64::try_from(posted).unwrap_or_default(), &[]);
+        self.fanout.publish(news);
+        self.inboxes.touch(news);
+        if news.to_send {
+            self.outbox.wake(&news.key.tenant);
         }
-        committed
     }
 }

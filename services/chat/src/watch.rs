@@ -1,4 +1,4 @@
-//! The stream of a thread: pulled, guarded, gapless.
+//! The stream of a thread: gapless, each event once.
 //!
 //! Nothing is queued for a watcher. Whenever the transport asks, the stream looks at its cursor, takes what follows from the ring or
 //! the store, and hands it out if the guard agrees at that moment; there is nothing between the guard's answer and the hand-over. A
@@ -9,55 +9,21 @@ mod ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::clock::{Clock, Moment};
 use chassis::db::to_completion;
-use chassis::ids::Ids;
-use chassis::lifecycle::Drain;
 use crewline_api::chat::v1 as pb;
-use futures_util::{Stream, stream};
 use pb::{ClosingReason, ResetReason};
-use tokio::sync::watch;
-use tokio::time::sleep_until;
-use tonic::Status;
 
 use self::ready::Ready;
-use crate::access::Access;
 use crate::access::guard::{Denial, Denied, Place, Subject, Wish};
 use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::fanout::Watcher;
-use crate::metrics::{Metrics, OpenStream};
+use crate::gated::{End, Gated, Idle, Life, Node, Verdict};
+use crate::hints::{Here, Present};
 use crate::model::{Audience, Event, Thread, ThreadKey};
-use crate::store::Store;
 use crate::store::events::EventPage;
 use crate::streams::StreamPlace;
 use crate::wire::frames;
-
-/// A stream without fresh knowledge of access ends after so long.
-const HOLD_LIMIT: Duration = Duration::from_secs(10);
-const PROGRESS_EVERY: Duration = Duration::from_secs(25);
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
-/// Clients that were cut together come back spread over this.
-const RETRY_SPREAD: Duration = Duration::from_secs(5);
-
-type Frame = pb::WatchThreadResponse;
-
-/// What all watches of a node share.
-#[derive(Clone, Debug)]
-pub struct Watches {
-    /// The guard.
-    pub access: Access,
-    /// The log.
-    pub store: Store,
-    /// The time.
-    pub clock: Clock,
-    /// Randomness, for spreading.
-    pub ids: Ids,
-    /// The end.
-    pub drain: Drain,
-    /// The instruments.
-    pub metrics: Metrics,
-}
 
 /// What one watch was asked for.
 #[derive(Debug)]
@@ -77,12 +43,14 @@ pub struct Asked {
 /// One stream.
 #[derive(Debug)]
 pub struct ThreadWatch {
-    node: Watches,
+    node: Node,
+    life: Life,
     subject: Subject,
     audience: Audience,
     key: ThreadKey,
-    /// The newest state of the thread that this stream has read: what the guard judges by.
+    /// The newest state of the thread that is known here, and the event that made it: what the guard judges by.
     place: Place,
+    place_seq: u64,
     cursor: Cursor,
     first_available: u64,
     /// The newest event that this stream knows of.
@@ -91,175 +59,77 @@ pub struct ThreadWatch {
     verified: bool,
     /// What follows the cursor.
     ready: Ready,
-    in_hand: Option<Candidate>,
     opened: bool,
     caught_up: bool,
     stop_at_head: bool,
-    holding_since: Option<Moment>,
-    progress_at: Moment,
-    expires_at: Moment,
-    old_at: Moment,
     watcher: Watcher,
-    changes: watch::Receiver<u64>,
-    ending: Option<Ending>,
+    here: Here,
+    /// Who else is here, as it was told.
+    told_present: Vec<Present>,
     _place: StreamPlace,
-    _counted: OpenStream,
 }
 
 /// What would be handed out, if the guard agrees.
 #[derive(Debug)]
-enum Candidate {
+pub enum Candidate {
+    /// The beginning.
     Opened,
+    /// What happened.
     Events(Vec<Arc<Event>>),
+    /// The newest event has been sent.
     CaughtUp,
+    /// Who else is here.
+    Present(Vec<Present>),
+    /// The heartbeat.
     Progress,
+    /// The position cannot be served.
     Reset(ResetReason, Cursor),
     /// Nothing; but access may have changed.
     Nothing,
 }
 
-#[derive(Debug)]
-enum Ending {
-    /// This status is still to be given.
-    Status(Status),
-    Over,
-}
-
-/// Why a stream ends.
-#[derive(Debug)]
-enum End {
-    /// It was to end at the head.
-    AtHead,
-    /// The server ends it, and says so.
-    Closing(ClosingReason, Error),
-    /// Something went wrong.
-    Failed(Error),
-}
-
 impl ThreadWatch {
     /// A stream of a thread that the guard has let the subject see. `watcher` was registered before `thread` was read.
-    pub fn new(node: Watches, asked: Asked, thread: &Thread, watcher: Watcher, place: StreamPlace) -> Self {
-        let now = node.clock.now();
-        let token_left = asked.expires_at.duration_since(node.clock.wall()).unwrap_or_default();
+    pub fn new(node: Node, asked: Asked, thread: &Thread, watcher: Watcher, here: Here, place: StreamPlace) -> Self {
+        let audience = asked.subject.kind.audience();
         Self {
-            audience: asked.subject.kind.audience(),
+            life: Life::new(&node, asked.expires_at),
+            audience,
             place: Place::from(thread),
+            place_seq: thread.head.seq,
             cursor: asked.cursor,
-            first_available: thread.first_available(),
+            first_available: thread.first_available(audience),
             head: thread.head.seq,
             verified: false,
             ready: Ready::default(),
-            in_hand: None,
             opened: false,
             caught_up: false,
             stop_at_head: asked.stop_at_head,
-            holding_since: None,
-            // The first heartbeat comes at a random point, so that those of many streams are spread.
-            progress_at: now + (PROGRESS_EVERY - node.ids.jitter(PROGRESS_EVERY / 2)),
-            expires_at: now + token_left,
-            old_at: now + (LIFETIME - node.ids.jitter(LIFETIME / 10)),
-            changes: node.access.changes(),
-            _counted: node.metrics.open_stream(),
             _place: place,
             subject: asked.subject,
             key: asked.key,
-            ending: None,
+            told_present: Vec::new(),
+            here,
             watcher,
             node,
         }
     }
 
-    /// The frames, made as they are asked for.
-    pub fn frames(self) -> impl Stream<Item = Result<Frame, Status>> + Send {
-        stream::unfold(self, async |mut watch| watch.next().await.map(|frame| (frame, watch)))
-    }
-
-    async fn next(&mut self) -> Option<Result<Frame, Status>> {
-        match self.ending.take() {
-            Some(Ending::Status(status)) => {
-                self.ending = Some(Ending::Over);
-                return Some(Err(status));
-            }
-            Some(Ending::Over) => return None,
-            None => {}
+    /// Takes over what has been announced of the thread.
+    fn look(&mut self) {
+        let newest = self.watcher.newest();
+        if newest.seq <= self.place_seq {
+            return;
         }
-        loop {
-            if let Some(end) = self.due() {
-                return self.end(end);
-            }
-            let candidate = match self.in_hand.take() {
-                Some(candidate) => candidate,
-                None => match self.candidate().await {
-                    Ok(candidate) => candidate,
-                    Err(end) => return self.end(end),
-                },
-            };
-            match self.node.access.check(&self.subject, Wish::Read, Some(&self.place)) {
-                Ok(revision) => {
-                    self.holding_since = None;
-                    if let Some(frame) = self.hand_out(candidate, revision) {
-                        return Some(Ok(frame));
-                    }
-                }
-                Err(Denied::No(denial)) => return self.end(End::Closing(closing_reason(denial), denial.into())),
-                Err(Denied::Unknown) => {
-                    self.in_hand = Some(candidate);
-                    let now = self.node.clock.now();
-                    match self.holding_since {
-                        None => {
-                            self.holding_since = Some(now);
-                            self.node.metrics.holds.add(1, &[]);
-                            return Some(Ok(frames::holding()));
-                        }
-                        Some(since) if now.since(since) >= HOLD_LIMIT => {
-                            return self.end(End::Closing(ClosingReason::AccessUnknown, Denied::Unknown.into()));
-                        }
-                        Some(_) => self.wait_held().await,
-                    }
-                }
-            }
+        if let Some(place) = &newest.place {
+            (self.place, self.place_seq) = (place.clone(), newest.seq);
         }
-    }
-
-    /// Whether the stream must end now, whatever there is to hand out.
-    fn due(&self) -> Option<End> {
-        let now = self.node.clock.now();
-        if self.node.drain.has_begun() {
-            Some(End::Closing(ClosingReason::Draining, Error::Draining))
-        } else if now >= self.expires_at {
-            Some(End::Closing(ClosingReason::TokenExpired, Error::TokenExpired))
-        } else if now >= self.old_at {
-            Some(End::Closing(ClosingReason::Lifetime, Error::Draining))
-        } else {
-            None
+        if self.audience == Audience::Crew && newest.crew_floor > self.cursor.seq {
+            // What lies between is hidden now: the store says where to go on.
+            self.verified = false;
+            self.ready = Ready::default();
         }
-    }
-
-    /// What comes next: waits until there is something.
-    async fn candidate(&mut self) -> Result<Candidate, End> {
-        if !self.opened {
-            return Ok(Candidate::Opened);
-        }
-        let behind = !self.verified || self.head.max(self.watcher.head()) > self.cursor.seq;
-        if self.ready.is_empty()
-            && behind
-            && let Some(reason) = self.fill().await?
-        {
-            return Ok(Candidate::Reset(reason, Cursor::after(self.first_available - 1)));
-        }
-        if !self.ready.is_empty() {
-            return Ok(Candidate::Events(self.ready.take_batch()));
-        }
-        if self.head.max(self.watcher.head()) > self.cursor.seq {
-            return Ok(Candidate::Nothing);
-        }
-        if !self.caught_up {
-            return Ok(Candidate::CaughtUp);
-        }
-        if self.stop_at_head {
-            return Err(End::AtHead);
-        }
-        Ok(self.wait().await)
+        self.head = self.head.max(newest.seq);
     }
 
     /// Makes ready what follows the cursor; or says why nothing can.
@@ -269,11 +139,13 @@ impl ThreadWatch {
         }
         self.node.metrics.store_pages.add(1, &[]);
         let page = self.read_page().await.map_err(End::Failed)?;
-        self.place = Place::from(&page.thread);
+        if page.thread.head.seq >= self.place_seq {
+            (self.place, self.place_seq) = (Place::from(&page.thread), page.thread.head.seq);
+        }
         self.head = page.thread.head.seq;
-        self.first_available = page.thread.first_available();
+        self.first_available = page.thread.first_available(self.audience);
         self.verified = true;
-        if self.cursor.seq < page.thread.floor.seq {
+        if self.cursor.seq + 1 < self.first_available {
             return Ok(Some(ResetReason::Trimmed));
         }
         let newest = page.thread.head_for(self.audience);
@@ -315,35 +187,22 @@ impl ThreadWatch {
         }
     }
 
-    /// Nothing is known to follow: waits for an event, for a change of access, for the heartbeat, or for an end.
+    /// Nothing is known to follow: waits for an event, for a hint, for a change of access, for the heartbeat, or for an end.
     async fn wait(&mut self) -> Candidate {
-        let clock = self.node.clock;
-        let end_at = clock.instant(self.expires_at.min(self.old_at));
         tokio::select! {
             () = self.watcher.beyond(self.cursor.seq) => Candidate::Nothing,
-            _ = self.changes.changed() => Candidate::Nothing,
-            () = sleep_until(clock.instant(self.progress_at)) => Candidate::Progress,
-            () = sleep_until(end_at) => Candidate::Nothing,
-            () = self.node.drain.begun() => Candidate::Nothing,
+            () = self.here.changed() => Candidate::Nothing,
+            idle = self.life.idle() => match idle {
+                Idle::Heartbeat => Candidate::Progress,
+                Idle::Look => Candidate::Nothing,
+            },
         }
     }
 
-    /// Access is not known: waits until it is, or for an end.
-    async fn wait_held(&mut self) {
-        let clock = self.node.clock;
-        let give_up_at = self.holding_since.unwrap_or_default() + HOLD_LIMIT;
-        let end_at = clock.instant(give_up_at.min(self.expires_at).min(self.old_at));
-        tokio::select! {
-            _ = self.changes.changed() => {}
-            () = sleep_until(end_at) => {}
-            () = self.node.drain.begun() => {}
-        }
-    }
-
-    /// The guard has agreed: the frame leaves, and the cursor moves with it. Nothing here waits.
-    fn hand_out(&mut self, candidate: Candidate, access_revision: u64) -> Option<Frame> {
+    /// The guard has agreed: the frame leaves, and the cursor moves with it.
+    fn hand_out(&mut self, candidate: Candidate, access_revision: u64) -> Option<pb::WatchThreadResponse> {
         let thread = self.key.thread;
-        let frame = match candidate {
+        Some(match candidate {
             Candidate::Nothing => return None,
             Candidate::Opened => {
                 self.opened = true;
@@ -367,42 +226,72 @@ impl ThreadWatch {
                 self.caught_up = true;
                 frames::caught_up(self.cursor.seq, self.cursor.seal(thread))
             }
-            Candidate::Progress => {
-                let head = self.head.max(self.watcher.head());
-                frames::progress(self.cursor.seq, head, self.node.clock.wall(), self.cursor.seal(thread))
+            Candidate::Present(people) => {
+                let frame = frames::presence(&people);
+                self.told_present = people;
+                frame
             }
-        };
-        self.progress_at = self.node.clock.now() + PROGRESS_EVERY;
-        Some(frame)
-    }
-
-    fn end(&mut self, end: End) -> Option<Result<Frame, Status>> {
-        match end {
-            End::AtHead => {
-                self.ending = Some(Ending::Over);
-                None
-            }
-            End::Failed(error) => {
-                self.ending = Some(Ending::Over);
-                Some(Err(error.into()))
-            }
-            End::Closing(reason, error) => {
-                let helps = matches!(reason, ClosingReason::Draining | ClosingReason::Lifetime | ClosingReason::AccessUnknown);
-                let retry_after = if helps { self.node.ids.jitter(RETRY_SPREAD) } else { Duration::ZERO };
-                tracing::info!(?reason, thread = %self.key.thread, "a stream ends");
-                self.ending = Some(Ending::Status(error.into()));
-                Some(Ok(frames::closing(reason, retry_after, self.cursor.seal(self.key.thread))))
-            }
-        }
+            Candidate::Progress => frames::progress(self.cursor.seq, self.head, self.node.clock.wall(), self.cursor.seal(thread)),
+        })
     }
 }
 
-fn closing_reason(denial: Denial) -> ClosingReason {
-    match denial {
-        Denial::TenantNotAllowed | Denial::ChatDisabled => ClosingReason::ChatDisabled,
-        Denial::PersonInactive => ClosingReason::PersonInactive,
-        Denial::LevelTooLow | Denial::JobEnded => ClosingReason::AccessRevoked,
-        Denial::NotOnJob | Denial::NoThread => ClosingReason::Unassigned,
-        Denial::HiddenWhenClosed | Denial::ThreadClosed => ClosingReason::ThreadClosed,
+impl Gated for ThreadWatch {
+    type Frame = pb::WatchThreadResponse;
+    type Candidate = Candidate;
+
+    fn life(&mut self) -> &mut Life {
+        &mut self.life
+    }
+
+    async fn candidate(&mut self) -> Result<Candidate, End> {
+        if !self.opened {
+            return Ok(Candidate::Opened);
+        }
+        self.look();
+        let behind = !self.verified || self.head > self.cursor.seq;
+        if self.ready.is_empty()
+            && behind
+            && let Some(reason) = self.fill().await?
+        {
+            return Ok(Candidate::Reset(reason, Cursor::after(self.first_available - 1)));
+        }
+        if !self.ready.is_empty() {
+            return Ok(Candidate::Events(self.ready.take_batch()));
+        }
+        if self.head.max(self.watcher.head()) > self.cursor.seq {
+            return Ok(Candidate::Nothing);
+        }
+        if !self.caught_up {
+            return Ok(Candidate::CaughtUp);
+        }
+        if self.stop_at_head {
+            return Err(End::Done);
+        }
+        let present = self.here.others(self.node.clock.now());
+        if present != self.told_present {
+            return Ok(Candidate::Present(present));
+        }
+        Ok(self.wait().await)
+    }
+
+    fn pass(&mut self, candidate: Candidate) -> Verdict<pb::WatchThreadResponse, Candidate> {
+        // The newest that is known of the thread, never its state at the cursor.
+        self.look();
+        let hidden_by_now = !self.verified && matches!(candidate, Candidate::Events(_));
+        let candidate = if hidden_by_now { Candidate::Nothing } else { candidate };
+        match self.node.access.check(&self.subject, Wish::Read, Some(&self.place)) {
+            Ok(revision) => Verdict::Leaves(self.hand_out(candidate, revision)),
+            Err(Denied::No(denial)) => Verdict::Refused(denial),
+            Err(Denied::Unknown) => Verdict::Unknown(candidate),
+        }
+    }
+
+    fn holding(&self) -> pb::WatchThreadResponse {
+        frames::holding()
+    }
+
+    fn closing(&self, reason: ClosingReason, retry_after: Duration) -> pb::WatchThreadResponse {
+        frames::closing(reason, retry_after, self.cursor.seal(self.key.thread))
     }
 }

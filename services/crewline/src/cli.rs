@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::{demo, keys, serve};
+use crate::phone::screen::{self, PhoneArgs};
+use crate::{demo, keys, serve, verify};
 
 /// Technicians text with the customer of the job they are on, in the thread that the office uses.
 #[derive(Debug, Parser)]
@@ -35,6 +36,10 @@ enum Command {
     },
     /// Play the story against the running pair, or one that is started for it, and check every step.
     Demo,
+    /// Stand in for the SMS gateway and the customers' phones: show what a tenant sends, text what is typed.
+    Phone(PhoneArgs),
+    /// Compare the chat database with its event log, also while the service runs: messages, counters and texts out must be its fold.
+    Verify,
     /// Make a token.
     Token(TokenArgs),
     /// Make a signing key and the public key that goes with it. Existing files are left as they are.
@@ -85,6 +90,8 @@ impl Cli {
         match self.command.unwrap_or(Command::Serve { role: Role::All }) {
             Command::Serve { role } => runtime()?.block_on(serve::until_terminated(config, role)),
             Command::Demo => runtime()?.block_on(demo::play(config)),
+            Command::Phone(args) => runtime()?.block_on(screen::play(config, args)),
+            Command::Verify => runtime()?.block_on(verify::chat(&config)),
             Command::Token(args) => {
                 let lifetime = parse_ttl(&args.ttl).ok_or(Error::Ttl)?;
                 let (kind, subject, tenants, scopes) = (args.kind, args.subject, args.tenants, args.scopes);

@@ -1,9 +1,12 @@
 //! The configuration of the process.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chassis::config::{ConfigError, IdentityConfig, TelemetryConfig, database_url, load};
 use chassis::db::DatabaseUrl;
+use chat::rules::Rules;
+use chat::store::outbound::HandOut;
 use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("config.default.toml");
@@ -15,6 +18,7 @@ const DEFAULTS: &str = include_str!("config.default.toml");
 pub struct Config {
     pub data_dir: PathBuf,
     pub demo_tenant: bool,
+    pub demo_phone: bool,
     pub permissions: PermissionsConfig,
     pub chat: ChatConfig,
     pub identity: IdentityConfig,
@@ -43,6 +47,11 @@ pub struct ChatConfig {
     pub permissions_url: String,
     pub access_token_file: PathBuf,
     pub node: String,
+    pub reopen_within_days: u32,
+    pub outbound_lease_millis: u32,
+    pub outbound_hand_outs: u32,
+    pub attachments_url: String,
+    pub attachments_key_file: PathBuf,
 }
 
 /// The section `[server]`.
@@ -56,11 +65,24 @@ pub struct ServerConfig {
 impl Config {
     /// Reads the configuration; a data directory from the command line wins over all.
     pub fn read(file: Option<&Path>, data_dir: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut config: Self = load(DEFAULTS, file, &["data_dir", "demo_tenant"])?;
+        let mut config: Self = load(DEFAULTS, file, &["data_dir", "demo_tenant", "demo_phone"])?;
         if let Some(data_dir) = data_dir {
             config.data_dir = data_dir.to_owned();
         }
         Ok(config)
+    }
+
+    /// How the chat service treats customers' texts, and texts to them.
+    pub fn rules(&self) -> Rules {
+        let chat = &self.chat;
+        Rules {
+            reopen_within: Duration::from_secs(u64::from(chat.reopen_within_days) * 24 * 60 * 60),
+            hand_out: HandOut {
+                lease: Duration::from_millis(u64::from(chat.outbound_lease_millis)),
+                limit: chat.outbound_hand_outs.max(1),
+            },
+            attachments_url: chat.attachments_url.clone(),
+        }
     }
 
     /// Where the private key is.

@@ -1,8 +1,11 @@
 //! The story of the product, played over gRPC by everybody who takes part in it, and checked step by step.
 
+mod calls;
+mod inbox;
 pub mod office;
 mod scenes;
 mod stage;
+mod watching;
 
 use tempfile::TempDir;
 

@@ -1,5 +1,7 @@
 //! A tenant to try things with: made at the first start, shown at every start.
 
+use std::convert::Infallible;
+
 use crewline_api::chat::v1 as chat;
 use crewline_api::permissions::v1 as pb;
 use prost_types::FieldMask;
@@ -10,11 +12,15 @@ use crate::config::Config;
 use crate::endpoints::Endpoints;
 use crate::error::Error;
 use crate::party::{CallError, Pair, Party, until_heard};
+use crate::phone::screen::show;
+use crate::phone::{Answers, Heard, Phone};
 
 /// Its id.
 pub const TENANT: &str = "demo";
+const GOT_IT: &str = "simulated phone: got it";
 const JOB: &str = "1001";
-const CUSTOMER: &str = "+15550100123";
+/// The number of its customer.
+pub const CUSTOMER: &str = "+15550100123";
 const REASON: &str = "the demo tenant";
 
 /// Makes the tenant if need be, and prints how to try the services.
@@ -22,6 +28,20 @@ pub async fn introduce(config: &Config, endpoints: Endpoints) -> Result<(), Erro
     let pair = Pair::new(config, endpoints).await?;
     let thread = make(&pair).await?;
     print_introduction(&pair, endpoints, &thread)
+}
+
+/// Takes what the tenant sends, shows it, and answers the first text of each thread. Does not end by itself.
+pub async fn answer(config: &Config, endpoints: Endpoints) -> Result<Infallible, Error> {
+    let pair = Pair::new(config, endpoints).await?;
+    let phone = Phone::new(pair, TENANT, Answers::FirstOfThread(GOT_IT.into()));
+    // The services have a log of their own.
+    phone
+        .run(|heard| {
+            if !matches!(heard, Heard::Away(_)) {
+                show(heard)
+            }
+        })
+        .await
 }
 
 /// Every call has an idempotency key of its own that never changes: a later start repeats them, and undoes nothing of what
@@ -86,7 +106,7 @@ async fn set_up(admin: &Party, dispatch: &Party) -> Result<(), CallError> {
 }
 
 async fn start_thread(office: &Party) -> Result<String, CallError> {
-    let start = chat::StartThreadRequest { job_id: JOB.into(), contact_number: CUSTOMER.into() };
+    let start = chat::StartThreadRequest { job_id: JOB.into(), contact_number: CUSTOMER.into(), ..Default::default() };
     until_heard(async || match office.threads().start_thread(start.clone()).await {
         Ok(started) => Ok(started.into_inner().thread.unwrap_or_default().thread_id),
         Err(status) if status.code() == Code::AlreadyExists => {
@@ -117,10 +137,13 @@ ADMIN={admin}
 # Watch the thread as the technician (leave it running, and go on in another shell)
 grpcurl -plaintext -H "authorization: Bearer $TINA" -d '{{"thread_id": "{thread}"}}' {chat} crewline.chat.v1.ThreadService/WatchThread
 
+# See what waits for the technician, and the red mark of each job (leave it running, too)
+grpcurl -plaintext -H "authorization: Bearer $TINA" {chat} crewline.chat.v1.ThreadService/WatchInbox
+
 # Text as the customer
 grpcurl -plaintext -H "authorization: Bearer $CARRIER" -d '{{"provider": "shell", "provider_message_id": "'$RANDOM'", "contact_number": "{CUSTOMER}", "body": "When will you be here?"}}' {chat} crewline.chat.v1.CarrierService/ReceiveMessage
 
-# Reply as the technician
+# Reply as the technician: a simulated phone takes it, shows it below, and answers the first text of a thread
 grpcurl -plaintext -H "authorization: Bearer $TINA" -d '{{"thread_id": "{thread}", "client_message_id": "'$RANDOM'", "body": "In ten minutes."}}' {chat} crewline.chat.v1.ThreadService/SendMessage
 
 # Take the permission away as the admin: the stream ends (with true instead of false it is given back)

@@ -32,6 +32,19 @@ pub enum Error {
     Ttl,
     #[error("the demo tenant could not be made: {0}")]
     DemoTenant(Box<crate::party::CallError>),
+    #[error("there is no signing key at {0}: start `crewline serve` first, or name its --data-dir")]
+    NoKey(String),
+    #[error("the simulated phone stopped: {0}; is --tenant right, and does `crewline serve` run with this --data-dir?")]
+    Phone(#[from] crate::party::CallError),
+    #[error("there is no chat database to verify at {0}: name its --data-dir, or set chat.database_url in the configuration")]
+    NoDatabase(String),
+    #[error("the chat database cannot be read: {0}")]
+    Verify(#[from] chat::error::Error),
+    #[error(
+        "{0} of what is in the chat database does not follow from its events: keep a copy of it as it is, restore the last backup \
+         that verifies, and report the lines above"
+    )]
+    Unsound(usize),
     #[error("the demo stopped: {0}")]
     Demo(#[from] crate::demo::Failed),
 }

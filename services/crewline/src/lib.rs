@@ -8,4 +8,6 @@ pub mod endpoints;
 pub mod error;
 pub mod keys;
 pub mod party;
+pub mod phone;
 pub mod serve;
+mod verify;

@@ -49,6 +49,12 @@ pub async fn until_terminated(config: Config, role: Role) -> Result<(), Error> {
         if show_demo && let Err(error) = demo_tenant::introduce(&config, endpoints).await {
             tracing::warn!(%error, "the demo tenant cannot be shown; `demo_tenant = false` leaves it out");
         }
+        if show_demo
+            && config.demo_phone
+            && let Err(error) = demo_tenant::answer(&config, endpoints).await
+        {
+            tracing::warn!(%error, "the demo tenant has no phone any more; `demo_phone = false` leaves it out");
+        }
         std::future::pending::<()>().await
     };
     tokio::pin!(services);
@@ -101,7 +107,9 @@ impl Bound {
             Some(listener) => Some(chat::Setup {
                 listener,
                 database: database(&self.data_dir, self.config.chat.database_url.clone(), "chat.db"),
-                hash_key: hash_key(&self.data_dir, &ids)?,
+                hash_key: secret(&self.data_dir, "content-hash.key", &ids)?,
+                rules: self.config.rules(),
+                attachments_key: attachments_key(&self.config, &self.data_dir, &ids)?,
                 permissions: permissions_endpoint(&self.config, self.endpoints.permissions)?,
                 token: own_token(&self.config, clock, &ids)?,
                 node: self.config.chat.node.clone(),
@@ -151,9 +159,16 @@ fn database(data_dir: &DataDir, configured: Option<DatabaseUrl>, file: &str) -> 
     configured.unwrap_or_else(|| DatabaseUrl::Sqlite(data_dir.file(file)))
 }
 
-fn hash_key(data_dir: &DataDir, ids: &Ids) -> Result<Vec<u8>, Error> {
-    let name = "content-hash.key";
+fn secret(data_dir: &DataDir, name: &str, ids: &Ids) -> Result<Vec<u8>, Error> {
     data_dir.secret(name, || ids.bytes::<32>().to_vec()).map_err(|error| Error::File(name.into(), error))
+}
+
+fn attachments_key(config: &Config, data_dir: &DataDir, ids: &Ids) -> Result<Vec<u8>, Error> {
+    let file = &config.chat.attachments_key_file;
+    if file.as_os_str().is_empty() {
+        return secret(data_dir, "attachments.key", ids);
+    }
+    std::fs::read(file).map_err(|error| Error::File(file.display().to_string(), error))
 }
 
 fn permissions_endpoint(config: &Config, same_process: Option<SocketAddr>) -> Result<Endpoint, Error> {

@@ -15,6 +15,7 @@ fn technician(chat_enabled: bool, on_job: bool, level: Level) -> Facts {
             active: true,
             mobile_access: true,
             level,
+            phone: String::new(),
         }),
         on_job,
         job_ended: false,
@@ -170,8 +171,7 @@ proptest! {
             display_name: String::new(),
             active,
             mobile_access: mobile,
-            level: [Level::None, Level::View, Level::Full][usize::from(level)],
-        };
+            level: [Level::None, Level::View, Level::Full][usize::from(level)], phone: String::new() };
         let after_job_end = [AfterJobEnd::Keep, AfterJobEnd::ReadOnly, AfterJobEnd::None][usize::from(policy)];
         let facts = Facts {
             tenant: TenantFacts { closed, chat_enabled: chat, after_job_end },

@@ -206,6 +206,9 @@ pub struct PersonFacts {
     pub mobile_access: bool,
     /// What they may do.
     pub level: Level,
+    /// Their own number, or empty. Changes from before it was told have none.
+    #[serde(default)]
+    pub phone: String,
 }
 
 /// The facts of a job that decide access.
@@ -217,6 +220,9 @@ pub struct JobFacts {
     pub technicians: Vec<PersonId>,
     /// Completed or canceled.
     pub ended: bool,
+    /// One of them is dispatched or working there now.
+    #[serde(default)]
+    pub under_way: bool,
 }
 
 impl Permissions {
@@ -273,6 +279,7 @@ impl Person {
             active: self.active,
             mobile_access: self.mobile_access,
             level: defaults.under(self.overrides).level(),
+            phone: self.phone.clone(),
         }
     }
 }

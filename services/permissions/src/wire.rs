@@ -342,6 +342,7 @@ impl From<PersonFacts> for pb::PersonAccess {
             active: facts.active,
             mobile_access: facts.mobile_access,
             level: pb::ChatAccess::from(facts.level).into(),
+            phone: facts.phone,
         }
     }
 }
@@ -349,7 +350,7 @@ impl From<PersonFacts> for pb::PersonAccess {
 impl From<JobFacts> for pb::JobAccess {
     fn from(facts: JobFacts) -> Self {
         let technician_ids = facts.technicians.iter().map(ToString::to_string).collect();
-        Self { job_id: facts.job.to_string(), technician_ids, ended: facts.ended }
+        Self { job_id: facts.job.to_string(), technician_ids, ended: facts.ended, under_way: facts.under_way }
     }
 }
 

@@ -36,6 +36,13 @@ pub(super) async fn open<M: MigratorTrait>(server: &PgConnectOptions) -> Result<
     Ok(Connections { writer, reader })
 }
 
+/// Connects to look at the database alone.
+pub(super) async fn open_to_read(server: &PgConnectOptions) -> Result<Connections, DbError> {
+    let reading = [("default_transaction_isolation", "repeatable read"), ("default_transaction_read_only", "on")];
+    let reader = Database::connect(options(server, 1, &bounded(&reading))).await?;
+    Ok(Connections { writer: reader.clone(), reader })
+}
+
 async fn migrate<M: MigratorTrait>(migrator: &DatabaseConnection) -> Result<(), DbError> {
     let encoding = Statement::from_string(DbBackend::Postgres, "SELECT current_setting('server_encoding')");
     let encoding: Option<String> = match migrator.query_one_raw(encoding).await? {

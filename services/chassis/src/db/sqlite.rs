@@ -22,6 +22,17 @@ pub(super) async fn open<M: MigratorTrait>(path: &Path) -> Result<Connections, D
     Ok(Connections { writer, reader })
 }
 
+/// Opens the file beside a process that may be using it.
+pub(super) async fn open_to_read(path: &Path) -> Result<Connections, DbError> {
+    let mut options = options(path, 1);
+    options.map_sqlx_sqlite_opts({
+        let file = path.to_owned();
+        move |sqlite| sqlite.filename(&file).create_if_missing(false).read_only(true).busy_timeout(PLACE_TIMEOUT)
+    });
+    let reader = Database::connect(options).await?;
+    Ok(Connections { writer: reader.clone(), reader })
+}
+
 fn options(path: &Path, connections: u32) -> ConnectOptions {
     let file = path.to_owned();
     let mut options = pool("sqlite://by-its-name", connections);

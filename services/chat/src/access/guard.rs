@@ -21,12 +21,16 @@ pub struct Subject {
 /// What they want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
+    /// Look for threads.
+    Browse,
     /// See a thread.
     Read,
     /// Write into a thread.
     Send,
     /// Start a thread.
     Start,
+    /// Close a thread, or open it again.
+    Manage,
 }
 
 /// The thread, as far as the decision looks at it.
@@ -104,10 +108,20 @@ impl From<&Thread> for Place {
 }
 
 impl Wish {
+    /// Whether the office may with chat disabled: it only reads.
+    fn only_reads(self) -> bool {
+        matches!(self, Self::Browse | Self::Read)
+    }
+
+    /// What is judged before the thread is locked. That it is closed is told under the lock, once a retry has had its answer.
+    pub fn at_first(self) -> Self {
+        if self == Self::Send { Self::Manage } else { self }
+    }
+
     fn level(self) -> Level {
         match self {
-            Self::Read => Level::View,
-            Self::Send | Self::Start => Level::Full,
+            Self::Browse | Self::Read => Level::View,
+            Self::Send | Self::Start | Self::Manage => Level::Full,
         }
     }
 }
@@ -117,22 +131,22 @@ pub fn judge(tenant: Option<&TenantView>, subject: &Subject, wish: Wish, place: 
     let tenant = tenant.filter(|tenant| !tenant.facts.closed).ok_or(Denial::TenantNotAllowed)?;
     let technician = subject.kind == PersonKind::Technician;
 
-    let person = tenant.people.get(&subject.person).filter(|person| person.kind == subject.kind && person.active);
+    let person = tenant.person(&subject.person).filter(|person| person.kind == subject.kind && person.active);
     let person = person.filter(|person| person.mobile_access || !technician).ok_or(Denial::PersonInactive)?;
 
-    if !tenant.facts.chat_enabled && (technician || wish != Wish::Read) {
+    if !tenant.facts.chat_enabled && (technician || !wish.only_reads()) {
         return Err(Denial::ChatDisabled);
     }
     if person.level < wish.level() {
         return Err(Denial::LevelTooLow);
     }
-    if wish == Wish::Start {
+    if matches!(wish, Wish::Browse | Wish::Start) {
         return Ok(());
     }
 
     let place = place.ok_or(Denial::NoThread)?;
     if technician {
-        let job = place.job.as_ref().and_then(|job| tenant.jobs.get(job)).ok_or(Denial::NotOnJob)?;
+        let job = place.job.as_ref().and_then(|job| tenant.job(job)).ok_or(Denial::NotOnJob)?;
         if !job.technicians.contains(&subject.person) {
             return Err(Denial::NotOnJob);
         }
@@ -151,6 +165,11 @@ pub fn judge(tenant: Option<&TenantView>, subject: &Subject, wish: Wish, place: 
         return Err(Denial::ThreadClosed);
     }
     Ok(())
+}
+
+/// Whether the technicians of a job see its open threads.
+pub fn shows_job(tenant: &TenantView, job: &JobId) -> bool {
+    tenant.job(job).is_some_and(|job| !job.ended || tenant.facts.after_job_end > Level::None)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! The guard over the decision table of the domain, case by case.
 
-use std::collections::HashMap;
-
 use uuid::Uuid;
 
 use super::*;
@@ -23,14 +21,13 @@ fn tenant(case: &Case) -> TenantView {
         active: true,
         mobile_access: case.kind == PersonKind::Technician,
         level: case.level,
+        phone: String::new(),
     };
     let crew = if case.on_job { vec![PersonId::trusted("p")] } else { vec![PersonId::trusted("somebody-else")] };
-    TenantView {
-        facts: TenantFacts { closed: false, chat_enabled: case.chat, after_job_end: Level::Full },
-        revision: 1,
-        people: HashMap::from([(PersonId::trusted("p"), person)]),
-        jobs: HashMap::from([(JobId::trusted("7"), JobFacts { technicians: crew, ended: false })]),
-    }
+    let mut tenant = TenantView::new(TenantFacts { closed: false, chat_enabled: case.chat, after_job_end: Level::Full }, 1);
+    tenant.put_person(PersonId::trusted("p"), person);
+    tenant.put_job(JobId::trusted("7"), JobFacts { technicians: crew, ended: false, under_way: false });
+    tenant
 }
 
 fn subject(kind: PersonKind) -> Subject {
@@ -113,7 +110,9 @@ fn a_refusal_names_the_first_reason_in_the_order_of_the_api() {
     let mut view = tenant(&Case { chat: false, level: Level::None, on_job: false, kind: PersonKind::Technician });
     view.facts.closed = true;
     let person = |view: &mut TenantView, change: fn(&mut PersonFacts)| {
-        change(view.people.get_mut(&PersonId::trusted("p")).expect("known"));
+        let mut person = view.person(&PersonId::trusted("p")).expect("known").clone();
+        change(&mut person);
+        view.put_person(PersonId::trusted("p"), person);
     };
     person(&mut view, |person| person.active = false);
     let refused = |view: &TenantView| judge(Some(view), &subject, Wish::Send, None).expect_err("refused");
@@ -142,7 +141,8 @@ fn a_token_of_the_wrong_kind_opens_nothing() {
 #[test]
 fn the_end_of_a_job_cuts_as_far_as_the_policy_says() {
     let mut view = tenant(&Case { chat: true, level: Level::Full, on_job: true, kind: PersonKind::Technician });
-    view.jobs.get_mut(&JobId::trusted("7")).expect("known").ended = true;
+    let ended = JobFacts { ended: true, ..view.job(&JobId::trusted("7")).expect("known").clone() };
+    view.put_job(JobId::trusted("7"), ended);
     for (policy, read, send) in [
         (Level::Full, Ok(()), Ok(())),
         (Level::View, Ok(()), Err(Denial::LevelTooLow)),

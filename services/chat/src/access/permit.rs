@@ -11,18 +11,18 @@ pub struct Permit {
     subject: Subject,
     wish: Wish,
     author: Author,
-    place: Option<Place>,
     revision: u64,
 }
 
 impl Permit {
-    pub(super) fn new(access: Access, subject: Subject, wish: Wish, author: Author, place: Option<Place>, revision: u64) -> Self {
-        Self { access, subject, wish, author, place, revision }
+    pub(super) fn new(access: Access, subject: Subject, wish: Wish, author: Author, revision: u64) -> Self {
+        Self { access, subject, wish, author, revision }
     }
 
-    /// Asks the guard again, right before the commit: the write may have waited for its turn, and access may be gone by now.
-    pub fn confirm(&self) -> Result<(), Denied> {
-        self.access.check(&self.subject, self.wish, self.place.as_ref()).map(|_| ())
+    /// Asks the guard again, right before the commit, about the thread as it is under the lock: the write may have waited for its
+    /// turn, and access may be gone by now.
+    pub fn confirm(&self, place: Option<&Place>) -> Result<(), Denied> {
+        self.access.check(&self.subject, self.wish, place).map(|_| ())
     }
 
     /// Where.
@@ -35,9 +35,9 @@ impl Permit {
         &self.author
     }
 
-    /// The thread as it was when the guard looked at it; none for a permit to start one.
-    pub fn place(&self) -> Option<&Place> {
-        self.place.as_ref()
+    /// Who, to the guard.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// The revision of the view that allowed it: evidence that stays with what is written.

@@ -245,15 +245,16 @@ impl Snapshot {
         let id = TenantId::trusted(part.tenant_id);
         if let Some(own) = part.tenant {
             let facts = read_tenant(&own)?;
-            let tenant = TenantView { facts, revision: own.revision, people: HashMap::new(), jobs: HashMap::new() };
-            self.tenants.insert(id.clone(), tenant);
+            self.tenants.insert(id.clone(), TenantView::new(facts, own.revision));
         }
         let tenant = self.tenants.get_mut(&id).ok_or(Ended::Protocol("a part before the tenant's own"))?;
         for person in part.people {
             let (person, facts) = read_person(person)?;
-            tenant.people.insert(person, facts);
+            tenant.put_person(person, facts);
         }
-        tenant.jobs.extend(part.jobs.into_iter().map(read_job));
+        for (job, facts) in part.jobs.into_iter().map(read_job) {
+            tenant.put_job(job, facts);
+        }
         Ok(())
     }
 }
@@ -285,13 +286,14 @@ fn read_person(person: pb::PersonAccess) -> Result<(PersonId, PersonFacts), Ende
         active: person.active,
         mobile_access: person.mobile_access,
         level: read_level(person.level)?,
+        phone: person.phone,
     };
     Ok((PersonId::trusted(person.person_id), facts))
 }
 
 fn read_job(job: pb::JobAccess) -> (JobId, JobFacts) {
     let technicians = job.technician_ids.into_iter().map(PersonId::trusted).collect();
-    (JobId::trusted(job.job_id), JobFacts { technicians, ended: job.ended })
+    (JobId::trusted(job.job_id), JobFacts { technicians, ended: job.ended, under_way: job.under_way })
 }
 
 fn read_level(level: i32) -> Result<Level, Ended> {

@@ -1,6 +1,6 @@
 //! The replicated facts: who is active at which level, and who is on which job.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::guard::Subject;
 use crate::model::{JobId, PersonId, PersonKind, TenantId};
@@ -32,9 +32,13 @@ pub struct TenantView {
     /// The revision of its newest change.
     pub revision: u64,
     /// Everybody.
-    pub people: HashMap<PersonId, PersonFacts>,
+    people: HashMap<PersonId, PersonFacts>,
     /// Every job that somebody is on.
-    pub jobs: HashMap<JobId, JobFacts>,
+    jobs: HashMap<JobId, JobFacts>,
+    /// The same jobs, by who is on them.
+    jobs_of: HashMap<PersonId, BTreeSet<JobId>>,
+    /// How many people have each number.
+    phones: HashMap<String, usize>,
 }
 
 /// The tenant's own facts.
@@ -61,6 +65,8 @@ pub struct PersonFacts {
     pub mobile_access: bool,
     /// What they may do.
     pub level: Level,
+    /// Their own number, or empty.
+    pub phone: String,
 }
 
 /// The facts of a job.
@@ -70,6 +76,8 @@ pub struct JobFacts {
     pub technicians: Vec<PersonId>,
     /// Completed or canceled.
     pub ended: bool,
+    /// One of them is dispatched or working there now.
+    pub under_way: bool,
 }
 
 /// What one transaction of the permissions service changed.
@@ -122,9 +130,7 @@ impl View {
 
     /// The name of a person who was judged.
     pub fn display_name(&self, subject: &Subject) -> &str {
-        self.tenant(&subject.tenant)
-            .and_then(|tenant| tenant.people.get(&subject.person))
-            .map_or("", |person| &person.display_name)
+        self.tenant(&subject.tenant).and_then(|tenant| tenant.person(&subject.person)).map_or("", |person| &person.display_name)
     }
 
     /// Takes a change in, whole.
@@ -138,7 +144,7 @@ impl View {
             Some(tenant) if tenant.revision >= change.revision => {}
             None if change.prev_revision == 0 => {
                 let facts = change.facts.ok_or(Gap)?;
-                let mut tenant = TenantView { facts, revision: 0, people: HashMap::new(), jobs: HashMap::new() };
+                let mut tenant = TenantView::new(facts, 0);
                 tenant.take(&change);
                 self.tenants.insert(change.tenant.clone(), tenant);
             }
@@ -155,16 +161,72 @@ impl View {
 }
 
 impl TenantView {
+    /// A tenant without people and jobs.
+    pub fn new(facts: TenantFacts, revision: u64) -> Self {
+        let (people, jobs, jobs_of, phones) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
+        Self { facts, revision, people, jobs, jobs_of, phones }
+    }
+
+    /// A person.
+    pub fn person(&self, person: &PersonId) -> Option<&PersonFacts> {
+        self.people.get(person)
+    }
+
+    /// A job that somebody is on.
+    pub fn job(&self, job: &JobId) -> Option<&JobFacts> {
+        self.jobs.get(job)
+    }
+
+    /// The jobs that a technician is on, by id.
+    pub fn jobs_of(&self, person: &PersonId) -> impl Iterator<Item = &JobId> {
+        self.jobs_of.get(person).into_iter().flatten()
+    }
+
+    /// Whether one of the tenant's own people has this number.
+    pub fn is_staff(&self, number: &str) -> bool {
+        self.phones.contains_key(number)
+    }
+
+    /// Takes the facts of a person in.
+    pub fn put_person(&mut self, person: PersonId, facts: PersonFacts) {
+        if !facts.phone.is_empty() {
+            *self.phones.entry(facts.phone.clone()).or_default() += 1;
+        }
+        let Some(before) = self.people.insert(person, facts) else { return };
+        if let Some(count) = self.phones.get_mut(&before.phone) {
+            *count -= 1;
+            if *count == 0 {
+                self.phones.remove(&before.phone);
+            }
+        }
+    }
+
+    /// Takes the facts of a job in; one that everybody has left is forgotten.
+    pub fn put_job(&mut self, job: JobId, facts: JobFacts) {
+        for technician in self.jobs.remove(&job).into_iter().flat_map(|before| before.technicians) {
+            if let Some(jobs) = self.jobs_of.get_mut(&technician) {
+                jobs.remove(&job);
+                if jobs.is_empty() {
+                    self.jobs_of.remove(&technician);
+                }
+            }
+        }
+        for technician in &facts.technicians {
+            self.jobs_of.entry(technician.clone()).or_default().insert(job.clone());
+        }
+        if !facts.technicians.is_empty() {
+            self.jobs.insert(job, facts);
+        }
+    }
+
     fn take(&mut self, change: &Change) {
         self.revision = change.revision;
         self.facts = change.facts.unwrap_or(self.facts);
-        self.people.extend(change.people.iter().cloned());
+        for (person, facts) in &change.people {
+            self.put_person(person.clone(), facts.clone());
+        }
         for (job, facts) in &change.jobs {
-            if facts.technicians.is_empty() {
-                self.jobs.remove(job);
-            } else {
-                self.jobs.insert(job.clone(), facts.clone());
-            }
+            self.put_job(job.clone(), facts.clone());
         }
     }
 }
@@ -207,7 +269,7 @@ mod tests {
     #[test]
     fn a_change_that_the_snapshot_had_in_it_is_skipped() {
         let facts = TenantFacts { closed: false, chat_enabled: true, after_job_end: Level::Full };
-        let newer = TenantView { facts, revision: 7, people: HashMap::new(), jobs: HashMap::new() };
+        let newer = TenantView::new(facts, 7);
         let mut view = View::of_snapshot(1, 5, HashMap::from([(TenantId::trusted("acme"), newer)]));
         view.apply(change(6, 4, Some(false))).expect("skipped");
         view.apply(change(7, 6, Some(true))).expect("skipped");
@@ -219,12 +281,35 @@ mod tests {
     #[test]
     fn a_job_that_everybody_has_left_is_forgotten() {
         let mut view = View::default();
+        let (job, tina) = (JobId::trusted("7"), PersonId::trusted("tina"));
+        let crew = |technicians| JobFacts { technicians, ended: false, under_way: false };
         let mut first = change(1, 0, Some(true));
-        first.jobs = vec![(JobId::trusted("7"), JobFacts { technicians: vec![PersonId::trusted("tina")], ended: false })];
+        first.jobs = vec![(job.clone(), crew(vec![tina.clone()]))];
         view.apply(first).expect("the first");
+        assert_eq!(view.tenant(&TenantId::trusted("acme")).expect("known").jobs_of(&tina).collect::<Vec<_>>(), [&job]);
         let mut second = change(2, 1, None);
-        second.jobs = vec![(JobId::trusted("7"), JobFacts { technicians: vec![], ended: false })];
+        second.jobs = vec![(job.clone(), crew(vec![]))];
         view.apply(second).expect("the second");
-        assert!(view.tenant(&TenantId::trusted("acme")).expect("known").jobs.is_empty());
+        let tenant = view.tenant(&TenantId::trusted("acme")).expect("known");
+        assert!(tenant.job(&job).is_none() && tenant.jobs_of(&tina).next().is_none());
+    }
+
+    #[test]
+    fn a_number_is_a_staff_number_while_somebody_has_it() {
+        let mut tenant = TenantView::new(TenantFacts { closed: false, chat_enabled: true, after_job_end: Level::Full }, 0);
+        let with = |phone: &str| PersonFacts {
+            kind: PersonKind::Office,
+            display_name: String::new(),
+            active: true,
+            mobile_access: false,
+            level: Level::None,
+            phone: phone.into(),
+        };
+        tenant.put_person(PersonId::trusted("olga"), with("+15550100"));
+        tenant.put_person(PersonId::trusted("otto"), with("+15550100"));
+        tenant.put_person(PersonId::trusted("otto"), with(""));
+        assert!(tenant.is_staff("+15550100") && !tenant.is_staff(""));
+        tenant.put_person(PersonId::trusted("olga"), with("+15550101"));
+        assert!(!tenant.is_staff("+15550100") && tenant.is_staff("+15550101"));
     }
 }

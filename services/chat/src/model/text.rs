@@ -10,6 +10,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ContactNumber(String);
 
+/// A number of the tenant in E.164 form, or empty where the gateway chooses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BusinessNumber(String);
+
+/// Media that the gateway knows how to fetch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttachmentId(String);
+
 /// The text of a message. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -47,6 +57,53 @@ impl ContactNumber {
     }
 }
 
+impl BusinessNumber {
+    /// Takes a number as a caller wrote it, or nothing.
+    pub fn parse(field: &str, text: impl Into<String>) -> Result<Self, Refusal> {
+        let text = text.into();
+        let fits = text.is_empty() || is_e164(&text);
+        if fits { Ok(Self(text)) } else { Err(Refusal::invalid(field, "must be E.164: + and 7 to 15 digits, or empty")) }
+    }
+
+    /// Takes a number that was checked before it was stored.
+    pub fn trusted(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The number.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the gateway chooses.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl AttachmentId {
+    /// The most that a message may have.
+    const MAX: usize = 10;
+
+    /// Takes an id as a caller wrote it.
+    pub fn parse(field: &str, text: String) -> Result<Self, Refusal> {
+        visible_ascii(field, text, 128).map(Self)
+    }
+
+    /// Takes the ids of one message.
+    pub fn parse_all(field: &str, texts: Vec<String>) -> Result<Vec<Self>, Refusal> {
+        if texts.len() > Self::MAX {
+            return Err(Refusal::invalid(field, "must be at most 10"));
+        }
+        texts.into_iter().enumerate().map(|(index, text)| Self::parse(&format!("{field}[{index}]"), text)).collect()
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Body {
     /// The most that a person may write, in characters (rule R50 and the providers' limit).
     const MAX_WRITTEN: usize = 1_600;
@@ -62,6 +119,11 @@ impl Body {
             return Err(Refusal::invalid(field, "must hold no control characters but line breaks and tabs"));
         }
         Ok(Self(text))
+    }
+
+    /// Takes the text beside attachments: it may be empty.
+    pub fn caption(field: &str, text: String) -> Result<Self, Refusal> {
+        if text.is_empty() { Ok(Self(text)) } else { Self::written(field, text) }
     }
 
     /// Takes a customer's text, which must not be lost for a character that somebody mis-decoded: what cannot be shown is replaced.

@@ -1,4 +1,4 @@
-//! The tables, as sea-orm sees them. Enums are kept as words; `rows.rs` turns rows into the model.
+//! The tables, as sea-orm sees them. Enums are kept as words; `rows.rs` turns rows into the model. Times are microseconds since 1970.
 
 #![allow(missing_docs)] // A column is what its name says; the invariants are in the model.
 
@@ -28,6 +28,15 @@ pub mod threads {
         pub floor_tag: i64,
         pub created_at: i64,
         pub updated_at: i64,
+        pub business_number: String,
+        /// What lies up to here is hidden from the crew.
+        pub crew_floor_seq: i64,
+        pub crew_floor_inbound: i64,
+        pub last_message_seq: i64,
+        pub crew_last_message_seq: i64,
+        /// When a person last texted the customer; also the newest place in the order of the texts out.
+        pub last_outbound_at: i64,
+        pub closed_at: i64,
     }
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
@@ -83,6 +92,16 @@ pub mod messages {
         pub author_name: String,
         pub body: String,
         pub created_at: i64,
+        pub kind: String,
+        pub audience: String,
+        /// JSON of a list of ids.
+        pub attachments: String,
+        /// The thread's count of the customer's texts, this one included.
+        pub inbound_count: i64,
+        /// Empty if it is not for the customer.
+        pub delivery_status: String,
+        pub delivery_error: String,
+        pub delivery_attempt: i32,
     }
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
@@ -107,6 +126,87 @@ pub mod sent_ids {
         pub seq: i64,
         /// A keyed hash of what was sent: tells a retry from a reuse, and nothing else.
         pub content_hash: Vec<u8>,
+    }
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What each person has read of each thread.
+pub mod read_horizons {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "read_horizons")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub person_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub thread_id: Uuid,
+        pub seq: i64,
+        pub inbound: i64,
+        /// Where the person put it back to, until they read again.
+        pub marked_seq: Option<i64>,
+        /// How many of the customer's texts count as read, the mark considered.
+        pub inbound_read: i64,
+    }
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Every sending of a text to a customer; those that wait are for the gateway.
+pub mod outbound {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "outbound")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub token: Uuid,
+        pub thread_id: Uuid,
+        pub message_id: Uuid,
+        /// Of the message.
+        pub seq: i64,
+        pub attempt: i32,
+        pub contact_number: String,
+        pub business_number: String,
+        /// The order among the texts for one number.
+        pub place: i64,
+        pub waiting: bool,
+        /// The end of its lease, or of a pause that the gateway asked for.
+        pub not_before: i64,
+        pub hand_outs: i32,
+        /// Hand-outs since the gateway last said anything of it.
+        pub unanswered: i32,
+        pub deferrals: i32,
+        pub provider: String,
+        pub provider_message_id: String,
+    }
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Which customer numbers want no texts from which number of the tenant.
+pub mod opt_outs {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "opt_outs")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub contact_number: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub business_number: String,
+        pub opted_out: bool,
+        pub updated_at: i64,
     }
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}

@@ -30,7 +30,7 @@ impl Store {
     ///
     /// Waits for its turn among the streams that catch up, so that they leave connections to the calls.
     pub async fn events(&self, key: &ThreadKey, audience: Audience, after: u64) -> Result<Option<EventPage>, Error> {
-        let _turn = self.catch_up.acquire().await;
+        let _turn = self.turn().await;
         let tx = self.db.read().await?;
         let Some(row) = super::threads::find(&tx, &key.tenant, key.thread).await? else { return Ok(None) };
         let mut query = thread_events::Entity::find()

@@ -1,49 +1,58 @@
-//! Messages: sent by people, received from customers.
+//! Messages that people write, and the messages of a thread.
 
-use chassis::db::WriteTx;
-use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
 
-use super::Store;
-use super::entities::{messages, threads};
+use super::entities::messages;
 use super::rows::stored;
-use super::sent_ids::{self, Made};
-use crate::access::guard::{Denial, Place};
+use super::sent_ids::{self, Made, SentId};
+use super::thread_tx::{Draft, ThreadTx};
+use super::{Done, Store};
+use crate::access::guard::Denial;
 use crate::access::permit::Permit;
 use crate::error::Error;
 use crate::model::{
-    Audience, Author, AuthorKind, Body, ClientMessageId, ContactNumber, Event, Message, Payload, Provider, ProviderMessageId,
-    TenantId, Thread, ThreadId, ThreadKey, ThreadState,
+    AttachmentId, Audience, Body, ClientMessageId, DeliveryStatus, Message, MessageKind, Payload, Thread, ThreadId, ThreadKey,
 };
-use crate::routing::{self, Route};
 
 /// Bytes of text in a page, about: standard clients take answers of 4 MiB. The longest text is far shorter.
 const PAGE_BYTES: usize = 1024 * 1024;
 
-/// A message from a person.
+/// What a person writes.
 #[derive(Clone, Debug)]
-pub struct Outgoing {
+pub struct Writing {
     /// Where to.
     pub thread: ThreadId,
     /// What the client calls it.
     pub id: ClientMessageId,
     /// The text.
     pub body: Body,
+    /// A text for the customer, or a note.
+    pub kind: MessageKind,
+    /// Who sees it.
+    pub audience: Audience,
+    /// Media.
+    pub attachments: Vec<AttachmentId>,
 }
 
-/// A text from a customer.
+/// A message that is to be sent again.
 #[derive(Clone, Debug)]
-pub struct Incoming {
-    /// Whose customer.
-    pub tenant: TenantId,
-    /// Who delivers it.
-    pub provider: Provider,
-    /// What the provider calls it.
-    pub id: ProviderMessageId,
-    /// The customer's number.
-    pub contact: ContactNumber,
-    /// The text.
-    pub body: Body,
+pub struct Again {
+    /// Where.
+    pub thread: ThreadId,
+    /// Which.
+    pub message: Uuid,
+    /// What the client calls the order.
+    pub id: ClientMessageId,
+}
+
+/// A message that is on disk.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The message, as it is now.
+    pub message: Message,
+    /// An earlier call made it.
+    pub duplicate: bool,
 }
 
 /// Messages of a thread, and the thread as it was when they were read: one snapshot.
@@ -57,71 +66,76 @@ pub struct MessagePage {
     pub cut: bool,
 }
 
-/// A message that is on disk.
-#[derive(Clone, Debug)]
-pub struct Committed {
-    /// Where it went.
-    pub key: ThreadKey,
-    /// The message.
-    pub message: Message,
-    /// An earlier call made it.
-    pub duplicate: bool,
-    /// What to announce; nothing for a duplicate.
-    pub event: Option<Event>,
-}
-
 impl Store {
-    /// Writes a person's message into the thread of the permit.
-    pub async fn send(&self, permit: Permit, outgoing: Outgoing) -> Result<Committed, Error> {
-        let tx = self.db.write().await?;
-        let tenant = permit.tenant().clone();
-        let row = super::threads::lock(&*tx, &tenant, outgoing.thread).await?.ok_or(Denial::NoThread)?;
-        let sent = self.client_id(outgoing.thread, permit.author(), &outgoing.id, &outgoing.body);
-        if let Some(made) = sent_ids::find(&*tx, &tenant, &sent).await? {
-            return repeated(&tx, tenant, made).await;
+    /// Writes a person's message into a thread.
+    pub async fn write(&self, permit: Permit, writing: Writing) -> Result<Done<Written>, Error> {
+        let mut tx = self.thread_tx(permit.tenant(), writing.thread).await?.ok_or(Denial::NoThread)?;
+        let sent = self.client_id(permit.author(), &writing);
+        if let Some(made) = sent_ids::find(&*tx.tx, permit.tenant(), &sent).await? {
+            return tx.repeated(made).await;
         }
-        still_as_permitted(&permit, &Thread::try_from(row.clone())?)?;
-        let committed = self.post(&tx, row, permit.author().clone(), outgoing.body, permit.revision()).await?;
-        let made = Made { thread: outgoing.thread, seq: committed.message.seq };
-        sent_ids::remember(&*tx, &tenant, sent, made).await?;
-        permit.confirm()?;
-        tx.commit().await?;
-        Ok(committed)
-    }
-
-    /// Writes a customer's text into the thread that it belongs to.
-    pub async fn receive(&self, incoming: Incoming) -> Result<Committed, Error> {
-        let tx = self.db.write().await?;
-        let tenant = incoming.tenant;
-        super::threads::hold(&tx, &tenant, &incoming.contact).await?;
-        let sent = self.provider_id(&incoming.provider, &incoming.id, &incoming.contact, &incoming.body);
-        if let Some(made) = sent_ids::find(&*tx, &tenant, &sent).await? {
-            return repeated(&tx, tenant, made).await;
+        // What concerns the thread is told before what concerns the customer.
+        permit.confirm(Some(&tx.place()?))?;
+        if writing.kind == MessageKind::Text {
+            tx.refuse_opted_out().await?;
         }
-        let open = super::threads::open_with(&*tx, &tenant, &incoming.contact).await?;
-        let row = match routing::route(&open) {
-            Route::Thread(thread) => super::threads::lock(&*tx, &tenant, thread).await?.ok_or(Denial::NoThread)?,
-            Route::NewOfficeThread => self.insert(&*tx, &tenant, None, incoming.contact).await?,
+        let draft = Draft {
+            author: permit.author().clone(),
+            body: writing.body,
+            kind: writing.kind,
+            audience: writing.audience,
+            attachments: writing.attachments,
+            business: None,
         };
-        let thread = ThreadId(row.thread_id);
-        let committed = self.post(&tx, row, Author::customer(), incoming.body, 0).await?;
-        sent_ids::remember(&*tx, &tenant, sent, Made { thread, seq: committed.message.seq }).await?;
-        tx.commit().await?;
-        Ok(committed)
+        let message = tx.post(draft, permit.revision()).await?;
+        if message.kind == MessageKind::Text {
+            super::horizons::read_own(&*tx.tx, permit.tenant(), &permit.subject().person, &tx.thread()?).await?;
+        }
+        tx.remember(sent, message.seq).await?;
+        tx.commit(Some(&permit), Written { message, duplicate: false }).await
     }
 
-    /// The messages of a thread after `after`, oldest first, at most `limit` and about a mebibyte, and the thread as it was then.
-    pub async fn messages(&self, key: &ThreadKey, after: u64, limit: u64) -> Result<Option<MessagePage>, Error> {
+    /// Orders the sending of a message that has failed.
+    pub async fn resend(&self, permit: Permit, again: Again) -> Result<Done<Written>, Error> {
+        let mut tx = self.thread_tx(permit.tenant(), again.thread).await?.ok_or(Denial::NoThread)?;
+        let sent = self.resend_id(permit.author(), &again);
+        if let Some(made) = sent_ids::find(&*tx.tx, permit.tenant(), &sent).await? {
+            return tx.repeated(made).await;
+        }
+        permit.confirm(Some(&tx.place()?))?;
+        let mut message = tx.message(again.message).await?.ok_or(Error::NotFound("message"))?;
+        let mut delivery = message.delivery.clone().filter(|delivery| delivery.status.has_failed()).ok_or(Error::NotFailed)?;
+        tx.refuse_opted_out().await?;
+        delivery.attempt += 1;
+        (delivery.status, delivery.error) = (DeliveryStatus::Queued, String::new());
+        let token = self.ids.uuid();
+        tx.send_out(token, message.id, message.seq, delivery.attempt).await?;
+        message.delivery = Some(delivery);
+        tx.update_delivery(&message, token, permit.revision()).await?;
+        tx.remember(sent, message.seq).await?;
+        tx.commit(Some(&permit), Written { message, duplicate: false }).await
+    }
+
+    /// The messages of a thread after `after` that `audience` sees, oldest first, at most `limit` and about a mebibyte, and the thread
+    /// as it was then.
+    pub async fn messages(
+        &self,
+        key: &ThreadKey,
+        audience: Audience,
+        after: u64,
+        limit: u64,
+    ) -> Result<Option<MessagePage>, Error> {
         let tx = self.db.read().await?;
         let Some(row) = super::threads::find(&tx, &key.tenant, key.thread).await? else { return Ok(None) };
-        let rows = messages::Entity::find()
+        let thread = Thread::try_from(row)?;
+        let mut query = messages::Entity::find()
             .filter(messages::Column::TenantId.eq(key.tenant.as_str()))
             .filter(messages::Column::ThreadId.eq(key.thread.0))
-            .filter(messages::Column::Seq.gt(stored(after)))
-            .order_by_asc(messages::Column::Seq)
-            .limit(limit)
-            .all(&tx)
-            .await?;
+            .filter(messages::Column::Seq.gt(stored(after.max(thread.first_available(audience) - 1))));
+        if audience == Audience::Crew {
+            query = query.filter(messages::Column::Audience.eq(<&str>::from(Audience::Crew)));
+        }
+        let rows = query.order_by_asc(messages::Column::Seq).limit(limit).all(&tx).await?;
         let mut bytes = 0;
         let fits = |row: &messages::Model| {
             bytes += row.body.len();
@@ -129,58 +143,84 @@ impl Store {
         };
         let read = rows.len();
         let messages: Vec<Message> = rows.into_iter().take_while(fits).map(Message::try_from).collect::<Result<_, _>>()?;
-        Ok(Some(MessagePage { thread: row.try_into()?, cut: messages.len() < read, messages }))
+        Ok(Some(MessagePage { thread, cut: messages.len() < read, messages }))
     }
 
-    async fn post(
+    /// One message of a thread, if there is such a one that `audience` sees, and the thread as it was then.
+    pub async fn message(
         &self,
-        tx: &WriteTx,
-        mut thread: threads::Model,
-        author: Author,
-        body: Body,
-        access_revision: u64,
-    ) -> Result<Committed, Error> {
-        let message_id = self.ids.uuid();
-        let payload = Payload::MessagePosted { message_id, author: author.clone(), body: body.clone() };
-        let event = self.append(&**tx, &mut thread, Audience::Crew, access_revision, payload).await?;
-        if author.kind == AuthorKind::Customer {
-            thread.inbound_count += 1;
-        }
-        super::threads::advance(&**tx, &thread).await?;
-        let row = messages::ActiveModel {
-            tenant_id: Set(thread.tenant_id.clone()),
-            thread_id: Set(thread.thread_id),
-            seq: Set(thread.head_seq),
-            message_id: Set(message_id),
-            author_kind: Set(<&str>::from(author.kind).to_owned()),
-            author_id: Set(author.person.as_ref().map(|person| person.as_str().to_owned())),
-            author_name: Set(author.name.clone()),
-            body: Set(body.as_str().to_owned()),
-            created_at: Set(event.committed_at),
+        key: &ThreadKey,
+        audience: Audience,
+        id: Uuid,
+    ) -> Result<Option<(Thread, Option<Message>)>, Error> {
+        let tx = self.db.read().await?;
+        let Some(row) = super::threads::find(&tx, &key.tenant, key.thread).await? else { return Ok(None) };
+        let thread = Thread::try_from(row)?;
+        let first = thread.first_available(audience);
+        let found = find_by_id(&tx, key, id).await?;
+        Ok(Some((thread, found.filter(|message| audience.sees(message.audience) && message.seq >= first))))
+    }
+}
+
+impl ThreadTx<'_> {
+    fn key(&self) -> ThreadKey {
+        ThreadKey { tenant: self.tenant(), thread: ThreadId(self.row.thread_id) }
+    }
+
+    /// A message of this thread.
+    pub(super) async fn message(&self, id: Uuid) -> Result<Option<Message>, Error> {
+        find_by_id(&*self.tx, &self.key(), id).await
+    }
+
+    /// The message that an earlier call made, as it is now.
+    pub(super) async fn repeated(self, made: Made) -> Result<Done<Written>, Error> {
+        let key = (self.row.tenant_id.clone(), made.thread.0, stored(made.seq));
+        let found = messages::Entity::find_by_id(key).one(&*self.tx).await?.ok_or(Error::Corrupt("sent_ids.seq"))?;
+        self.unchanged(Written { message: found.try_into()?, duplicate: true })
+    }
+
+    /// Remembers what the id made in this thread.
+    pub(super) async fn remember(&self, sent: SentId, seq: u64) -> Result<(), Error> {
+        let made = Made { thread: ThreadId(self.row.thread_id), seq };
+        sent_ids::remember(&*self.tx, &self.tenant(), sent, made).await
+    }
+
+    async fn refuse_opted_out(&self) -> Result<(), Error> {
+        let (contact, business) = (&self.row.contact_number, &self.row.business_number);
+        let opted_out = super::opt_outs::is_opted_out(&*self.tx, &self.tenant(), contact, business).await?;
+        if opted_out { Err(Error::OptedOut) } else { Ok(()) }
+    }
+
+    /// Writes down how far a message has come, as its `delivery` says, and tells of it.
+    pub(super) async fn update_delivery(&mut self, message: &Message, token: Uuid, access_revision: u64) -> Result<(), Error> {
+        let Some(delivery) = &message.delivery else { return Err(Error::Corrupt("messages.delivery_status")) };
+        let update = messages::ActiveModel {
+            tenant_id: sea_orm::ActiveValue::Unchanged(self.row.tenant_id.clone()),
+            thread_id: sea_orm::ActiveValue::Unchanged(self.row.thread_id),
+            seq: sea_orm::ActiveValue::Unchanged(stored(message.seq)),
+            delivery_status: sea_orm::ActiveValue::Set(<&str>::from(delivery.status).to_owned()),
+            delivery_error: sea_orm::ActiveValue::Set(delivery.error.clone()),
+            delivery_attempt: sea_orm::ActiveValue::Set(i32::try_from(delivery.attempt).unwrap_or(i32::MAX)),
+            ..Default::default()
         };
-        messages::Entity::insert(row).exec_without_returning(&**tx).await?;
-        let key = ThreadKey { tenant: TenantId::trusted(thread.tenant_id), thread: ThreadId(thread.thread_id) };
-        let message = Message { id: message_id, seq: event.at.seq, author, body, created_at: event.committed_at };
-        Ok(Committed { key, message, duplicate: false, event: Some(event) })
+        messages::Entity::update(update).exec(&*self.tx).await?;
+        let payload = Payload::DeliveryUpdated {
+            message_id: message.id,
+            message_seq: message.seq,
+            status: delivery.status,
+            error: delivery.error.clone(),
+            attempt: delivery.attempt,
+            outbound: token,
+        };
+        self.append(message.audience, access_revision, payload).await?;
+        Ok(())
     }
 }
 
-/// The permit was given before the lock was: what it was given for must still be so.
-fn still_as_permitted(permit: &Permit, thread: &Thread) -> Result<(), Denial> {
-    let now = Place::from(thread);
-    if permit.place() == Some(&now) {
-        return Ok(());
-    }
-    let closed = now.state == ThreadState::Closed && permit.author().kind == AuthorKind::Office;
-    Err(if closed { Denial::ThreadClosed } else { Denial::NoThread })
-}
-
-async fn repeated(db: &WriteTx, tenant: TenantId, made: Made) -> Result<Committed, Error> {
-    let message = find(&**db, &tenant, made).await?;
-    Ok(Committed { key: ThreadKey { tenant, thread: made.thread }, message, duplicate: true, event: None })
-}
-
-async fn find(db: &impl ConnectionTrait, tenant: &TenantId, made: Made) -> Result<Message, Error> {
-    let key = (tenant.as_str().to_owned(), made.thread.0, stored(made.seq));
-    messages::Entity::find_by_id(key).one(db).await?.ok_or(Error::Corrupt("sent_ids.seq"))?.try_into()
+async fn find_by_id(db: &impl ConnectionTrait, key: &ThreadKey, id: Uuid) -> Result<Option<Message>, Error> {
+    let query = messages::Entity::find()
+        .filter(messages::Column::TenantId.eq(key.tenant.as_str()))
+        .filter(messages::Column::ThreadId.eq(key.thread.0))
+        .filter(messages::Column::MessageId.eq(id));
+    query.one(db).await?.map(Message::try_from).transpose()
 }

@@ -7,9 +7,11 @@ use sha2::Sha256;
 
 use super::Store;
 use super::entities::sent_ids;
+use super::incoming::{Incoming, Notification};
+use super::messages::{Again, Writing};
 use super::rows::stored;
 use crate::error::Error;
-use crate::model::{Author, Body, ClientMessageId, ContactNumber, Provider, ProviderMessageId, TenantId, ThreadId};
+use crate::model::{AttachmentId, Author, JobId, MessageKind, TenantId, ThreadId};
 
 /// Who named a message, and how.
 #[derive(Clone, Debug)]
@@ -28,22 +30,42 @@ pub(super) struct Made {
 
 impl Store {
     /// The id of a client: unique for the author in the thread.
-    pub(super) fn client_id(&self, thread: ThreadId, author: &Author, id: &ClientMessageId, body: &Body) -> SentId {
-        let person = author.person.as_ref().map_or("", |person| person.as_str());
-        let origin = format!("thread/{thread}/person/{person}");
-        SentId { origin, id: id.as_str().to_owned(), content_hash: self.hash(&[body.as_str()]) }
+    pub(super) fn client_id(&self, author: &Author, writing: &Writing) -> SentId {
+        let mut content = vec![writing.body.as_str()];
+        if writing.kind != MessageKind::Text {
+            content.extend([<&str>::from(writing.kind), writing.audience.into()]);
+        }
+        content.extend(writing.attachments.iter().map(AttachmentId::as_str));
+        SentId {
+            origin: by_person(writing.thread, author),
+            id: writing.id.as_str().to_owned(),
+            content_hash: self.hash(&content),
+        }
+    }
+
+    /// The id of an order to send again: one of the client's like the others.
+    pub(super) fn resend_id(&self, author: &Author, again: &Again) -> SentId {
+        let content_hash = self.hash(&["resend", &again.message.to_string()]);
+        SentId { origin: by_person(again.thread, author), id: again.id.as_str().to_owned(), content_hash }
     }
 
     /// The id of a provider: unique for the provider.
-    pub(super) fn provider_id(
-        &self,
-        provider: &Provider,
-        id: &ProviderMessageId,
-        contact: &ContactNumber,
-        body: &Body,
-    ) -> SentId {
-        let content_hash = self.hash(&[contact.as_str(), body.as_str()]);
-        SentId { origin: format!("provider/{provider}"), id: id.as_str().to_owned(), content_hash }
+    pub(super) fn text_id(&self, incoming: &Incoming) -> SentId {
+        let mut content = vec![incoming.contact.as_str(), incoming.body.as_str()];
+        if !incoming.business.is_empty() {
+            content.push(incoming.business.as_str());
+        }
+        content.extend(incoming.attachments.iter().map(AttachmentId::as_str));
+        let origin = format!("provider/{}", incoming.provider);
+        SentId { origin, id: incoming.id.as_str().to_owned(), content_hash: self.hash(&content) }
+    }
+
+    /// The id of a system that sends notifications.
+    pub(super) fn notification_id(&self, notification: &Notification) -> SentId {
+        let job = notification.job.as_ref().map_or("", JobId::as_str);
+        let content_hash = self.hash(&[notification.contact.as_str(), job, notification.body.as_str()]);
+        let origin = format!("notifications/{}", notification.provider);
+        SentId { origin, id: notification.id.as_str().to_owned(), content_hash }
     }
 
     fn hash(&self, parts: &[&str]) -> Vec<u8> {
@@ -55,6 +77,10 @@ impl Store {
         }
         mac.finalize().into_bytes().to_vec()
     }
+}
+
+fn by_person(thread: ThreadId, author: &Author) -> String {
+    format!("thread/{thread}/person/{}", author.person.as_ref().map_or("", |person| person.as_str()))
 }
 
 /// What the id made, if it was used; an error if it was used for something else. Under the lock of the writer, so that there is no race.

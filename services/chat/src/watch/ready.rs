@@ -53,12 +53,19 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::model::{Audience, Author, Body, Payload, Position};
+    use crate::model::{Audience, Author, Body, MessageKind, Payload, Position};
 
     fn ready(bodies: impl Iterator<Item = String>) -> Ready {
         let event = |(index, body): (u64, String)| {
-            let payload =
-                Payload::MessagePosted { message_id: Uuid::nil(), author: Author::customer(), body: Body::trusted(body) };
+            let payload = Payload::MessagePosted {
+                message_id: Uuid::nil(),
+                author: Author::customer(),
+                body: Body::trusted(body),
+                message_kind: MessageKind::Text,
+                attachments: Vec::new(),
+                outbound: None,
+                business: None,
+            };
             let (office_prev, crew_prev) = (Position::default(), Position::default());
             let at = Position { seq: index + 1, tag: 1 };
             Arc::new(Event { at, audience: Audience::Crew, office_prev, crew_prev, committed_at: 0, payload })

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use crewline_api::chat::v1 as pb;
 use pb::watch_thread_response::Frame;
 
+use crate::hints::Present;
 use crate::model::{Audience, Event};
 
 fn frame(frame: Frame) -> pb::WatchThreadResponse {
@@ -43,8 +44,23 @@ pub fn reset(reason: pb::ResetReason, first_available_seq: u64) -> pb::WatchThre
     frame(Frame::Reset(pb::Reset { reason: reason.into(), first_available_seq }))
 }
 
+/// Who else is here.
+pub fn presence(people: &[Present]) -> pb::WatchThreadResponse {
+    let present = |present: &Present| pb::Present {
+        person_id: present.person.to_string(),
+        display_name: present.name.clone(),
+        viewing: present.viewing,
+        typing: present.typing,
+    };
+    frame(Frame::Presence(pb::Presence { people: people.iter().map(present).collect() }))
+}
+
 /// The stream is about to end.
 pub fn closing(reason: pb::ClosingReason, retry_after: Duration, cursor: String) -> pb::WatchThreadResponse {
-    let retry_after = prost_types::Duration::try_from(retry_after).ok();
-    frame(Frame::Closing(pb::Closing { reason: reason.into(), retry_after, cursor }))
+    frame(Frame::Closing(said_closing(reason, retry_after, cursor)))
+}
+
+/// The last word of every stream.
+pub fn said_closing(reason: pb::ClosingReason, retry_after: Duration, cursor: String) -> pb::Closing {
+    pb::Closing { reason: reason.into(), retry_after: prost_types::Duration::try_from(retry_after).ok(), cursor }
 }

@@ -1,18 +1,19 @@
 //! Who plays, and how a step is told and checked.
 
 use std::fmt::Debug;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crewline_api::chat::v1 as pb;
-use crewline_client::thread::{Position, ThreadNews};
-use crewline_client::{Subscription, Update};
+use tokio::sync::mpsc;
 use tonic::{Response, Status};
 
 use super::Failed;
+use super::watching::PATIENCE;
 use crate::error::Error;
-use crate::party::{CallError, Pair, Party, reason, until_heard};
+use crate::party::{Pair, Party, reason};
+use crate::phone::{Answers, Heard, Phone};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PHONE_HOLDS: usize = 64;
 
 /// Everybody who takes part, on a tenant of this play alone.
 pub struct Stage {
@@ -25,7 +26,7 @@ pub struct Stage {
     /// The dispatch system.
     pub dispatch: Party,
     /// The SMS gateway, for the customer.
-    pub carrier: Party,
+    pub gateway: Party,
     /// Olga in the office.
     pub olga: Party,
     /// Technicians with full access.
@@ -34,13 +35,11 @@ pub struct Stage {
     pub theo: Party,
     /// A technician who may only view.
     pub vera: Party,
+    /// A technician of another job.
+    pub nils: Party,
+    pair: Pair,
+    phone: Option<mpsc::Receiver<pb::OutboundText>>,
     steps: usize,
-}
-
-/// A stream, and whose it is.
-pub struct Watching {
-    who: &'static str,
-    stream: Subscription<ThreadNews>,
 }
 
 impl Stage {
@@ -52,12 +51,15 @@ impl Stage {
             provision: pair.service("provision", &tenant)?,
             admin: pair.person("admin", "ada", &tenant)?,
             dispatch: pair.service("dispatch", &tenant)?,
-            carrier: pair.service("carrier", &tenant)?,
+            gateway: pair.service("carrier", &tenant)?,
             olga: pair.person("office", "olga", &tenant)?,
             tina: pair.person("technician", "tina", &tenant)?,
             theo: pair.person("technician", "theo", &tenant)?,
             vera: pair.person("technician", "vera", &tenant)?,
+            nils: pair.person("technician", "nils", &tenant)?,
             tenant,
+            pair,
+            phone: None,
             steps: 0,
         })
     }
@@ -75,7 +77,7 @@ impl Stage {
     /// A step that succeeded.
     pub fn done<T, E>(&mut self, who: &str, what: &str, result: Result<Response<T>, E>) -> Result<T, Failed>
     where
-        CallError: From<E>,
+        crate::party::CallError: From<E>,
     {
         let answer = result.map_err(|status| Failed::Call(format!("{who} {what}"), status.into()))?.into_inner();
         self.tell(who, what);
@@ -109,64 +111,29 @@ impl Stage {
 
     fn tell(&mut self, who: &str, what: &str) {
         self.steps += 1;
-        println!("  {who:<16} {what}");
+        println!("  {who:<17} {what}");
     }
 
-    /// `who` opens the stream of a thread, and has caught up.
-    pub async fn watch(&mut self, who: &'static str, party: &Party, thread: &str) -> Result<Watching, Failed> {
-        let opened = until_heard(async || {
-            let mut stream = party.watch_thread(thread, Position::AfterSeq(0));
-            loop {
-                match stream.next().await {
-                    Some(Update::News(ThreadNews::CaughtUp(_))) => return Ok(Response::new(stream)),
-                    Some(Update::Ended(parting)) => return Err(parting.status),
-                    _ => {}
-                }
+    /// The simulated phone of the customers is switched on.
+    pub fn switch_phone_on(&mut self) {
+        let (phone, (rings, texts)) = (Phone::new(self.pair.clone(), &self.tenant, Answers::Nothing), mpsc::channel(PHONE_HOLDS));
+        self.phone = Some(texts);
+        // It ends with the play.
+        tokio::spawn(phone.run(move |heard| {
+            if let Heard::Text(text, _) = heard {
+                // A phone that holds so many texts that nobody looked at is told by the step that waits for one.
+                let _full = rings.try_send(text);
             }
-        });
-        let stream = self.done(who, "opens the thread's stream", opened.await)?;
-        Ok(Watching { who, stream })
+        }));
     }
 
-    /// The stream brings a message with this body.
-    pub async fn sees(&mut self, watching: &mut Watching, body: &str) -> Result<(), Failed> {
-        let seen = match watching.next().await? {
-            Update::News(ThreadNews::Events(batch)) => batch.events.into_iter().map(body_of).collect(),
-            other => vec![format!("{other:?}")],
+    /// The next text on the customer's phone is this one.
+    pub async fn phone_shows(&mut self, number: &str, body: &str) -> Result<(), Failed> {
+        let next = async { self.phone.as_mut()?.recv().await };
+        let seen = match tokio::time::timeout(PATIENCE, next).await {
+            Ok(Some(text)) => (text.contact_number, text.body),
+            other => (String::new(), format!("{other:?}")),
         };
-        self.same(watching.who, &format!("sees on the stream: {body}"), &vec![body.to_owned()], &seen)
-    }
-
-    /// The stream says why it ends, with this reason, and does not come back.
-    pub async fn ends(&mut self, mut watching: Watching, closing: pb::ClosingReason, expected: &str) -> Result<(), Failed> {
-        let end = match watching.next().await? {
-            Update::Ended(parting) => parting,
-            other => return Err(watching.unexpected(&format!("{closing:?}"), &format!("{other:?}"))),
-        };
-        let hears = format!("hears on the stream that it ends: {}", closing.as_str_name());
-        self.same(watching.who, &hears, &Some(closing), &end.closing)?;
-        self.same(watching.who, &format!("has no stream any more: {expected}"), &expected.to_owned(), &reason(&end.status))
-    }
-}
-
-fn body_of(event: pb::Event) -> String {
-    let Some(pb::event::Payload::MessagePosted(message)) = event.payload else { return String::new() };
-    message.body
-}
-
-impl Watching {
-    /// What is next, but for signs of life.
-    async fn next(&mut self) -> Result<Update<ThreadNews>, Failed> {
-        loop {
-            match tokio::time::timeout(PATIENCE, self.stream.next()).await {
-                Ok(Some(Update::News(ThreadNews::Progress(_)))) => {}
-                Ok(Some(update)) => return Ok(update),
-                other => return Err(self.unexpected("an update", &format!("{other:?}"))),
-            }
-        }
-    }
-
-    fn unexpected(&self, expected: &str, seen: &str) -> Failed {
-        Failed::Unexpected { step: format!("the stream of {}", self.who), expected: expected.to_owned(), seen: seen.to_owned() }
+        self.same("Customer's phone", &format!("shows: {body}"), &(number.to_owned(), body.to_owned()), &seen)
     }
 }

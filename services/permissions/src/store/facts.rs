@@ -10,7 +10,9 @@ use super::entities::{appointment_assignments as assignments, jobs, people, role
 use super::rows::revision;
 use crate::decision::Facts;
 use crate::error::Error;
-use crate::model::{JobFacts, JobId, JobStatus, Overrides, Permissions, Person, PersonFacts, PersonId, Role, Tenant, TenantId};
+use crate::model::{
+    AssignmentStatus, JobFacts, JobId, JobStatus, Overrides, Permissions, Person, PersonFacts, PersonId, Role, Tenant, TenantId,
+};
 
 /// One person, and one job that they may be on.
 #[derive(Clone, Debug)]
@@ -131,15 +133,15 @@ impl Store {
             .filter(assignments::Column::Active.eq(true))
             .all(&tx)
             .await?;
-        let mut crews: BTreeMap<String, BTreeSet<PersonId>> = BTreeMap::new();
+        let mut crews: BTreeMap<String, Crew> = BTreeMap::new();
         for row in active {
-            crews.entry(row.job_id).or_default().insert(PersonId::trusted(row.technician_id));
+            crews.entry(row.job_id.clone()).or_default().add(row)?;
         }
         let mut facts = Vec::new();
         for row in rows {
             if let Some(crew) = crews.remove(&row.job_id) {
                 let ended = status(&row)?.ended();
-                facts.push(JobFacts { job: JobId::trusted(row.job_id), technicians: crew.into_iter().collect(), ended });
+                facts.push(crew.facts(JobId::trusted(row.job_id), ended));
             }
         }
         Ok(FactsPage { facts, next })
@@ -222,19 +224,37 @@ async fn has_ended(db: &impl ConnectionTrait, tenant: &TenantId, job: &JobId) ->
 }
 
 async fn job_facts(db: &impl ConnectionTrait, tenant: &TenantId, job: &JobId) -> Result<JobFacts, Error> {
-    let technicians: Vec<String> = assignments::Entity::find()
-        .select_only()
-        .column(assignments::Column::TechnicianId)
-        .distinct()
+    let active = assignments::Entity::find()
         .filter(assignments::Column::TenantId.eq(tenant.as_str()))
         .filter(assignments::Column::JobId.eq(job.as_str()))
         .filter(assignments::Column::Active.eq(true))
-        .order_by_asc(assignments::Column::TechnicianId)
-        .into_tuple()
         .all(db)
         .await?;
-    let technicians = technicians.into_iter().map(PersonId::trusted).collect();
-    Ok(JobFacts { job: job.clone(), technicians, ended: has_ended(db, tenant, job).await? })
+    let mut crew = Crew::default();
+    for row in active {
+        crew.add(row)?;
+    }
+    Ok(crew.facts(job.clone(), has_ended(db, tenant, job).await?))
+}
+
+/// Who is on a job, folded from its active assignments.
+#[derive(Default)]
+struct Crew {
+    technicians: BTreeSet<PersonId>,
+    under_way: bool,
+}
+
+impl Crew {
+    fn add(&mut self, row: assignments::Model) -> Result<(), Error> {
+        let status = row.status.parse().map_err(|_| Error::Corrupt("appointment_assignments.status"))?;
+        self.under_way |= matches!(status, AssignmentStatus::Dispatched | AssignmentStatus::Working) && !row.paused;
+        self.technicians.insert(PersonId::trusted(row.technician_id));
+        Ok(())
+    }
+
+    fn facts(self, job: JobId, ended: bool) -> JobFacts {
+        JobFacts { job, technicians: self.technicians.into_iter().collect(), ended, under_way: self.under_way }
+    }
 }
 
 /// People with the levels that their roles and overrides give them.

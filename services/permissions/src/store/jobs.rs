@@ -156,9 +156,7 @@ impl Store {
             return Ok((before, receipt));
         }
         put(&change, &after).await?;
-        if after.active != before.active {
-            change.touched.jobs.push(job.clone());
-        }
+        change.touched.jobs.push(job.clone());
         let subject = format!("{}/technician/{technician}", subject(&job, &appointment));
         let receipt = self.commit(change, "assignment.updated", subject, Some(&before), &after).await?;
         Ok((after, receipt))

@@ -1,0 +1,143 @@
+//! Who wants no texts, from which number of the tenant (choice A8).
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::entities::{opt_outs, threads};
+use super::thread_tx::ThreadTx;
+use super::{Done, News, Store};
+use crate::access::permit::Permit;
+use crate::error::Error;
+use crate::model::{Audience, Author, BusinessNumber, ContactNumber, Payload, TenantId, ThreadId};
+
+/// A number that wants no texts from another.
+#[derive(Clone, Debug)]
+pub struct OptOut {
+    /// The customer's.
+    pub contact: ContactNumber,
+    /// The tenant's.
+    pub business: BusinessNumber,
+    /// Since when, in microseconds since 1970.
+    pub updated_at: i64,
+}
+
+impl Store {
+    /// Opts a number out, or in again, and says so in its open threads; false if it was so already.
+    pub async fn set_opt_out(
+        &self,
+        permit: Permit,
+        contact: ContactNumber,
+        business: BusinessNumber,
+        opted_out: bool,
+    ) -> Result<Done<bool>, Error> {
+        let tenant = permit.tenant().clone();
+        let tx = self.db.write().await?;
+        super::threads::hold(&tx, &tenant, &contact).await?;
+        let changed = self.write_opt_out(&*tx, &tenant, &contact, &business, opted_out).await?;
+        let concerned = if changed { between(&*tx, &tenant, &contact, &business).await? } else { Vec::new() };
+        let mut news: Vec<News> = Vec::new();
+        let mut tx = tx;
+        for thread in concerned {
+            let Some(row) = super::threads::lock(&*tx, &tenant, ThreadId(thread.thread_id)).await? else { continue };
+            let mut thread = ThreadTx::new(self, tx, row);
+            if thread.row.open_key.is_some() {
+                thread.append_opt_out(permit.author().clone(), permit.revision(), opted_out).await?;
+            }
+            let (rest, told) = thread.release().await?;
+            tx = rest;
+            news.push(told);
+        }
+        permit.confirm(None)?;
+        tx.commit().await?;
+        Ok(Done { value: changed, news })
+    }
+
+    /// The numbers that want no texts, after this one, at most `limit`.
+    pub async fn opt_outs(
+        &self,
+        tenant: &TenantId,
+        contact: Option<&ContactNumber>,
+        after: Option<(String, String)>,
+        limit: u64,
+    ) -> Result<Vec<OptOut>, Error> {
+        let mut query = opt_outs::Entity::find()
+            .filter(opt_outs::Column::TenantId.eq(tenant.as_str()))
+            .filter(opt_outs::Column::OptedOut.eq(true));
+        if let Some(contact) = contact {
+            query = query.filter(opt_outs::Column::ContactNumber.eq(contact.as_str()));
+        }
+        if let Some((contact, business)) = after {
+            let same = opt_outs::Column::ContactNumber.eq(contact.as_str()).and(opt_outs::Column::BusinessNumber.gt(business));
+            query = query.filter(opt_outs::Column::ContactNumber.gt(contact).or(same));
+        }
+        let rows = query
+            .order_by_asc(opt_outs::Column::ContactNumber)
+            .order_by_asc(opt_outs::Column::BusinessNumber)
+            .limit(limit)
+            .all(&self.db.read().await?)
+            .await?;
+        let opt_out = |row: opt_outs::Model| OptOut {
+            contact: ContactNumber::trusted(row.contact_number),
+            business: BusinessNumber::trusted(row.business_number),
+            updated_at: row.updated_at,
+        };
+        Ok(rows.into_iter().map(opt_out).collect())
+    }
+
+    /// Writes the state down; false if it was so already.
+    pub(super) async fn write_opt_out(
+        &self,
+        db: &impl ConnectionTrait,
+        tenant: &TenantId,
+        contact: &ContactNumber,
+        business: &BusinessNumber,
+        opted_out: bool,
+    ) -> Result<bool, Error> {
+        if is_opted_out(db, tenant, contact.as_str(), business.as_str()).await? == opted_out {
+            return Ok(false);
+        }
+        let row = opt_outs::ActiveModel {
+            tenant_id: Set(tenant.as_str().to_owned()),
+            contact_number: Set(contact.as_str().to_owned()),
+            business_number: Set(business.as_str().to_owned()),
+            opted_out: Set(opted_out),
+            updated_at: Set(self.clock.wall_micros()),
+        };
+        let key = [opt_outs::Column::TenantId, opt_outs::Column::ContactNumber, opt_outs::Column::BusinessNumber];
+        let over = OnConflict::columns(key).update_columns([opt_outs::Column::OptedOut, opt_outs::Column::UpdatedAt]).to_owned();
+        opt_outs::Entity::insert(row).on_conflict(over).exec_without_returning(db).await?;
+        Ok(true)
+    }
+}
+
+impl ThreadTx<'_> {
+    pub(super) async fn append_opt_out(&mut self, actor: Author, access_revision: u64, opted_out: bool) -> Result<(), Error> {
+        self.append(Audience::Crew, access_revision, Payload::OptOutChanged { actor, opted_out }).await?;
+        Ok(())
+    }
+}
+
+/// The threads of a number that text from this number of the tenant, by id: the order in which they are locked.
+pub(super) async fn between(
+    db: &impl ConnectionTrait,
+    tenant: &TenantId,
+    contact: &ContactNumber,
+    business: &BusinessNumber,
+) -> Result<Vec<threads::Model>, Error> {
+    let query = super::threads::with_number(tenant, contact)
+        .filter(threads::Column::BusinessNumber.eq(business.as_str()))
+        .order_by_asc(threads::Column::ThreadId);
+    Ok(query.all(db).await?)
+}
+
+/// Whether a number wants no texts from a number of the tenant.
+pub(super) async fn is_opted_out(
+    db: &impl ConnectionTrait,
+    tenant: &TenantId,
+    contact: &str,
+    business: &str,
+) -> Result<bool, Error> {
+    let key = (tenant.as_str().to_owned(), contact.to_owned(), business.to_owned());
+    Ok(opt_outs::Entity::find_by_id(key).one(db).await?.is_some_and(|row| row.opted_out))
+}
