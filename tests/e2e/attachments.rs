@@ -146,3 +146,36 @@ async fn media_are_part_of_what_an_id_stands_for() {
     }
     assert_eq!(company.messages().await.len(), 2);
 }
+
+#[tokio::test]
+async fn no_id_makes_an_address_that_leads_elsewhere() {
+    let running = with_media().await;
+    let company = Company::open(&running.callers().await).await;
+    let ids = [".", "..", "../photo", "a/../../b", "?x=1", "#x", "%2e%2e", "..%2F", "//host"];
+    send(&company.tina, &company.thread, "a", "", &ids).await.expect("sent");
+    let message = first(&company).await;
+    let mut addresses = Vec::new();
+    for id in ids {
+        let url = attachment(&company.tina, &company.thread, &message, id).await.expect("a url").url;
+        let (path, _) = url.strip_prefix(MEDIA).expect("behind the server's").split_once('?').expect("signed");
+        // Whoever follows an address takes these for steps, written out or not.
+        let steps = path.to_lowercase().replace("%2e", ".");
+        assert!(steps.split('/').all(|step| !matches!(step, "." | "..")) && !steps.contains("//"), "{id:?}: {url}");
+        addresses.push(path.to_owned());
+    }
+    addresses.sort();
+    addresses.dedup();
+    assert_eq!(addresses.len(), ids.len(), "each has its own");
+}
+
+#[tokio::test]
+async fn media_of_one_thread_is_not_taken_into_another_by_its_id() {
+    let running = with_media().await;
+    let company = Company::open(&running.callers().await).await;
+    receive(&company.carrier, "1", "look", &["photo-1"]).await.expect("received");
+    let other = company.start_thread("", "+15550100777").await;
+    let taken = send(&company.olga, &other, "a", "mine now", &["photo-1"]).await;
+    assert_eq!(refusal(taken), "RESOURCE_NOT_FOUND");
+    assert!(try_messages(&company.olga, &other).await.expect("seen").is_empty(), "it left nothing behind");
+    send(&company.tina, &company.thread, "b", "this one?", &["photo-1"]).await.expect("within its thread it goes back");
+}

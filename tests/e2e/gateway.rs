@@ -51,6 +51,14 @@ impl Gateway {
         Ok(frame)
     }
 
+    /// The texts that are handed out next, together; nothing when the stream has ended.
+    pub async fn batch(&mut self) -> Option<Vec<OutboundText>> {
+        while self.ready.is_empty() {
+            self.frame().await.ok()??;
+        }
+        Some(self.ready.drain(..).collect())
+    }
+
     /// The next text.
     pub async fn next(&mut self) -> OutboundText {
         let began = Instant::now();

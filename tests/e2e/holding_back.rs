@@ -30,7 +30,7 @@ async fn an_inbox_holds_while_access_is_unknown_and_goes_on_with_the_newest_stat
         until_holding(inbox).await;
     }
     company.text("1", "during the cut").await;
-    notify(&company.carrier, "1", JOB, "during the cut").await.expect("accepted");
+    assert_eq!(refusal(notify(&company.carrier, "1", JOB, "during the cut").await), UNKNOWN);
     for inbox in &mut inboxes {
         assert!(inbox.frame_within(A_WHILE / 2).await.is_none(), "{:?}", inbox.shown);
     }

@@ -1,6 +1,6 @@
 //! A reader of an inbox stream: keeps what a client would show, and checks what every inbox must keep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use chat::watch_inbox_response::Frame;
@@ -24,6 +24,7 @@ pub struct InboxReader {
     pub shown: Shown,
     /// The ids of the snapshot in the order in which they came.
     pub snapshot: Vec<String>,
+    in_snapshot: HashSet<String>,
     pub snapshot_end: Option<SnapshotEnd>,
     /// What went, and why.
     pub removed: Vec<(String, RemovedReason)>,
@@ -42,7 +43,14 @@ impl InboxReader {
     /// A refusal may come with the call or in place of the first frame.
     pub async fn try_open(party: &Party, filter: WatchInboxRequest) -> Result<Self, Status> {
         let stream = party.threads().watch_inbox(filter).await?.into_inner();
-        let mut inbox = Self { stream, shown: Shown::default(), snapshot: Vec::new(), snapshot_end: None, removed: Vec::new() };
+        let mut inbox = Self {
+            stream,
+            shown: Shown::default(),
+            snapshot: Vec::new(),
+            in_snapshot: HashSet::new(),
+            snapshot_end: None,
+            removed: Vec::new(),
+        };
         while inbox.snapshot_end.is_none() {
             inbox.frame().await?.expect("a snapshot");
         }
@@ -120,12 +128,15 @@ impl InboxReader {
         for entry in &batch.entries {
             let thread = entry.thread.clone().expect("a thread");
             if self.snapshot_end.is_none() {
-                assert!(!self.snapshot.contains(&thread.thread_id), "twice in the snapshot");
+                assert!(self.in_snapshot.insert(thread.thread_id.clone()), "twice in the snapshot");
                 self.snapshot.push(thread.thread_id.clone());
             }
             let job = thread.job_id.clone();
-            self.shown.threads.insert(thread.thread_id.clone(), thread);
+            let before = self.shown.threads.insert(thread.thread_id.clone(), thread);
             self.tell(&job, entry.job_unread_count);
+            if let Some(before) = before.filter(|before| before.job_id != job) {
+                self.forget_job(&before.job_id);
+            }
         }
     }
 
@@ -136,6 +147,7 @@ impl InboxReader {
             assert_eq!(thread.job_id, removed.job_id, "the job that it was shown with");
             self.removed.push((removed.thread_id.clone(), removed.reason()));
             self.tell(&removed.job_id, removed.job_unread_count);
+            self.forget_job(&removed.job_id);
         }
     }
 
@@ -145,7 +157,12 @@ impl InboxReader {
         } else {
             self.shown.jobs.insert(job.into(), unread);
         }
-        let threads = &self.shown.threads;
-        self.shown.jobs.retain(|job, _| threads.values().any(|thread| thread.job_id == *job));
+    }
+
+    /// A job has no mark when none of its threads is left.
+    fn forget_job(&mut self, job: &str) {
+        if self.shown.threads.values().all(|thread| thread.job_id != job) {
+            self.shown.jobs.remove(job);
+        }
     }
 }

@@ -7,7 +7,7 @@ use crewline_api::chat::v1 as chat;
 use crewline_api::permissions::v1 as pb;
 use pb::AssignmentStatus;
 
-use crate::calls::{bodies, close, list_all, move_to, note, reopen, seen, try_messages};
+use crate::calls::{bodies, close, list_all, move_to, note, reopen, seen, start, try_messages};
 use crate::changes::revision_of;
 use crate::closing::by;
 use crate::company::{CUSTOMER, Company, JOB, refusal, try_send, try_text, try_text_from};
@@ -183,6 +183,7 @@ async fn a_text_from_the_tenants_own_people_never_enters_chat() {
     let running = Running::pair().await;
     let company = Company::open(&running.callers().await).await;
     let (of_tina, of_olga) = ("+15550100001", "+15550100002");
+    let open = company.start_thread("1003", of_tina).await;
     set_phone(&company, "tina", of_tina).await;
     set_phone(&company, "olga", of_olga).await;
     let threads = list_all(&company.olga).await;
@@ -192,12 +193,11 @@ async fn a_text_from_the_tenants_own_people_never_enters_chat() {
         assert_eq!((received.thread_id.as_str(), received.seq), ("", 0));
     }
     assert_eq!(list_all(&company.olga).await, threads, "nothing was stored");
-    // Not even a word to stop, and no matter whether a thread with the number is open.
+    // Not even a word to stop, though a thread with the number is open from before; and none is started.
     try_text_from(&company.carrier, of_tina, "4", "STOP").await.expect("received");
-    let open = company.start_thread("1003", of_tina).await;
-    assert!(try_text_from(&company.carrier, of_tina, "5", "hello").await.expect("received").staff_number);
     let thread = seen(&company.olga, &open).await;
     assert!(thread.head_seq == 0 && !thread.contact_opted_out);
+    assert_eq!(refusal(start(&company.olga, "1004", of_olga).await), "INVALID_FIELD");
 
     // Another tenant's people are customers here.
     let other = Company::open(&running.callers().await).await;

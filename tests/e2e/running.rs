@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crewline::config::Config;
@@ -115,6 +115,13 @@ impl Running {
     pub async fn restart(&mut self) {
         self.child = spawn(self.role, &self.environment, self.folder.path());
         self.wait_until_serving().await;
+    }
+
+    /// What `crewline verify` says of the chat database, whether or not the process runs.
+    pub async fn verify(&self) -> Output {
+        let mut verify = command(self.data_dir());
+        verify.arg("verify").envs(&self.environment);
+        tokio::process::Command::from(verify).output().await.expect("the binary")
     }
 
     /// Sends SIGTERM and waits for the end.

@@ -3,12 +3,11 @@
 use crewline_api::chat::v1 as chat;
 use crewline_api::chat::v1::thread_service_client::ThreadServiceClient;
 use futures_util::{StreamExt, stream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::Endpoint;
 use tonic::{Request, Streaming};
 
 use crate::company::Company;
+use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::running::{PATIENCE, Running};
 
@@ -16,11 +15,11 @@ const EVENTS: u64 = 10_000;
 /// Enough to tell their cost from what the database and the allocator do at the same time.
 const WATCHERS: u64 = 20;
 const WINDOW: u32 = 64 * 1024;
+const STORE_PAGES: &str = "crewline_chat_store_pages";
 
 #[tokio::test]
 async fn a_watcher_that_stalls_for_ten_thousand_events_costs_less_than_a_mebibyte_and_is_served_from_the_store() {
-    let metrics = free_address().await;
-    let running = Running::start("all", &[("CREWLINE_TELEMETRY__METRICS_LISTEN", &metrics)]).await;
+    let (running, metrics) = Metrics::pair().await;
     let company = Company::open(&running.callers().await).await;
 
     // The same load with a watcher that reads: caches, pools and the allocator grow to what they need.
@@ -39,7 +38,7 @@ async fn a_watcher_that_stalls_for_ten_thousand_events_costs_less_than_a_mebibyt
     println!("a watcher that stalls for {EVENTS} events costs {cost} KiB");
     assert!(cost < 1024, "{cost} KiB");
 
-    let pages = store_pages(&metrics).await;
+    let pages = metrics.count(STORE_PAGES).await;
     let mut stream = stalled.pop().expect("one of them");
     let mut seq = 0;
     while seq < 2 * EVENTS {
@@ -51,9 +50,9 @@ async fn a_watcher_that_stalls_for_ten_thousand_events_costs_less_than_a_mebibyt
             }
         }
     }
-    let read = store_pages(&metrics).await - pages;
+    let read = metrics.count(STORE_PAGES).await - pages;
     println!("{read} pages were read from the store");
-    assert!(read >= f64::from(u32::try_from(EVENTS / 200).expect("small")), "only {read} pages");
+    assert!(read >= EVENTS / 200, "only {read} pages");
 }
 
 /// A stream on a connection of its own, whose first bytes are all that it will ever take in until somebody reads.
@@ -84,17 +83,4 @@ fn anonymous_kib(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a live process");
     let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
-}
-
-async fn store_pages(metrics: &str) -> f64 {
-    let mut socket = TcpStream::connect(metrics).await.expect("the endpoint");
-    socket.write_all(b"GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.expect("asked");
-    let mut text = String::new();
-    socket.read_to_string(&mut text).await.expect("answered");
-    let line = text.lines().find(|line| line.starts_with("crewline_chat_store_pages")).expect("the counter");
-    line.rsplit(' ').next().and_then(|number| number.trim().parse().ok()).expect("a number")
-}
-
-async fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("its address").to_string()
 }

@@ -26,7 +26,7 @@ const CONTACTS: [&str; 3] = [CUSTOMER, "+15550100777", "+15550100888"];
 const BUSINESSES: [&str; 2] = ["+15550109001", "+15550109002"];
 /// Those whose permissions and assignments change; Olga sees everything, always.
 pub const CREW: [&str; 4] = ["tina", "theo", "vera", "otto"];
-const WORDS: [&str; 8] = ["hello", "yes", "STOP", "start", "please stop by at 5", "", "Quit", "thanks"];
+const WORDS: [&str; 8] = ["hello", "yes", "STOP", "start", "please stop by at 5", "", "on my way", "thanks"];
 const MOST_THREADS: usize = 14;
 
 /// One thing that somebody does.
@@ -59,28 +59,28 @@ impl Act {
         let (who, thread, job, contact) = (dice.roll(5), dice.roll(64), dice.roll(JOBS.len() + 1), dice.roll(CONTACTS.len()));
         let (business, seq) = (dice.roll(BUSINESSES.len() + 1), dice.roll(30) as u64);
         match dice.roll(100) {
-            0..18 => Self::Text { contact, business, word: dice.roll(WORDS.len()) },
-            18..32 => Self::Send { who, thread, id: dice.roll(400) },
-            32..38 => Self::Note { who, thread, office: dice.once_in(2) },
-            38..46 => Self::Read { who, thread, seq },
-            46..50 => Self::Unread { who, thread, seq: if dice.once_in(3) { 0 } else { seq } },
-            50..54 => Self::Start { job, contact },
-            54..57 => Self::Close { thread },
-            57..60 => Self::Reopen { thread },
-            60..65 => Self::Move { thread, job, floor: dice.once_in(3) },
-            65..72 => Self::Assign { who: dice.roll(3), job: dice.roll(JOBS.len()), on: !dice.once_in(3) },
-            72..77 => Self::Permit { who: dice.roll(CREW.len()), view: !dice.once_in(3), full: !dice.once_in(4) },
-            77 => Self::Active { who: dice.roll(CREW.len()), active: !dice.once_in(4) },
-            78 => Self::Chat { on: !dice.once_in(5) },
-            79 => Self::Policy { policy: AccessAfterJobEnd::try_from(1 + i32::from(dice.once_in(2)) * 2).expect("one of them") },
-            80 => Self::Job {
+            0..14 => Self::Text { contact, business, word: dice.roll(WORDS.len()) },
+            14..30 => Self::Send { who, thread, id: dice.roll(400) },
+            30..35 => Self::Note { who, thread, office: dice.once_in(2) },
+            35..43 => Self::Read { who, thread, seq },
+            43..47 => Self::Unread { who, thread, seq: if dice.once_in(3) { 0 } else { seq } },
+            47..50 => Self::Start { job, contact },
+            50..53 => Self::Close { thread },
+            53..56 => Self::Reopen { thread },
+            56..60 => Self::Move { thread, job, floor: dice.once_in(3) },
+            60..66 => Self::Assign { who: dice.roll(3), job: dice.roll(JOBS.len()), on: !dice.once_in(3) },
+            66..70 => Self::Permit { who: dice.roll(CREW.len()), view: !dice.once_in(3), full: !dice.once_in(4) },
+            70 => Self::Active { who: dice.roll(CREW.len()), active: !dice.once_in(4) },
+            71 => Self::Chat { on: !dice.once_in(5) },
+            72 => Self::Policy { policy: AccessAfterJobEnd::try_from(1 + i32::from(dice.once_in(2)) * 2).expect("one of them") },
+            73 => Self::Job {
                 job: dice.roll(JOBS.len()),
                 status: if dice.once_in(2) { JobStatus::Completed } else { JobStatus::InProgress },
             },
-            81..84 => Self::Resend { who, thread, message: dice.roll(8) },
-            84..87 => Self::OptOut { contact, business, out: dice.once_in(2) },
-            87..89 => Self::Notify { contact, job },
-            89..94 => Self::Report {
+            74..79 => Self::Resend { who, thread, message: dice.roll(8) },
+            79..81 => Self::OptOut { contact, business, out: dice.once_in(3) },
+            81..83 => Self::Notify { contact, job },
+            83..89 => Self::Report {
                 text: dice.roll(64),
                 status: DeliveryStatus::try_from(2 + i32::try_from(dice.roll(5)).expect("small")).expect("one of them"),
                 by_id: dice.once_in(2),
@@ -170,7 +170,12 @@ impl World {
             Act::Resend { who, thread, message } => {
                 let thread = self.thread(thread);
                 let messages = calls::try_messages(olga, &thread).await?;
-                if let Some(message) = messages.iter().rev().nth(message) {
+                // One that can be, if there is one.
+                let failed = messages
+                    .iter()
+                    .rev()
+                    .find(|message| matches!(message.delivery_status(), DeliveryStatus::Failed | DeliveryStatus::Undelivered));
+                if let Some(message) = failed.or_else(|| messages.iter().rev().nth(message)) {
                     calls::resend(&self.people[who], &thread, &message.message_id, &id).await?;
                 }
             }
@@ -244,7 +249,7 @@ impl World {
         .await;
     }
 
-    /// Each text that was handed out is a person's, once for each sending, and the first ones of a thread came in order.
+    /// Each text that was handed out is a person's, once for each sending, and what was sent once came in order.
     pub async fn assert_sent_in_order(&self) {
         let taken = self.taken.lock().expect("whole").clone();
         for thread in calls::list_all(&self.company.olga).await {
@@ -259,7 +264,8 @@ impl World {
                 assert_ne!(message.author.as_ref().expect("an author").kind(), chat::AuthorKind::Customer);
                 let tokens = sendings.entry(message.seq).or_default();
                 if !tokens.contains(&text.token.as_str()) {
-                    if tokens.is_empty() {
+                    // What failed before it went out, and was ordered again, has lost its place.
+                    if message.delivery_attempt == 1 {
                         firsts.push(message.seq);
                     }
                     tokens.push(&text.token);

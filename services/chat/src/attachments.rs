@@ -39,8 +39,9 @@ impl Attachments {
     pub fn address(&self, tenant: &TenantId, id: &AttachmentId) -> Address {
         let now = self.clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let expires_at = (now + GOOD_FOR).as_secs();
+        // Neither a tenant nor an id is a step of a path by itself: both may be `..`.
         let name = percent_encoded(id);
-        let path = format!("{tenant}/{name}?expires={expires_at}");
+        let path = format!("tenant-{tenant}/attachment-{name}?expires={expires_at}");
         let signature = BASE64_URL_SAFE_NO_PAD.encode(self.sign(path.as_bytes()));
         Address { url: format!("{}/{path}&signature={signature}", self.url), expires_at }
     }
@@ -71,7 +72,7 @@ mod tests {
         let attachments = Attachments::new("https://media.example/", b"key", clock);
         let address = attachments.address(&TenantId::trusted("acme"), &AttachmentId::parse("id", "a/b?c".into()).expect("good"));
         let (path, signature) = address.url.split_once("&signature=").expect("signed");
-        assert_eq!(path, format!("https://media.example/acme/a%2Fb%3Fc?expires={}", address.expires_at));
+        assert_eq!(path, format!("https://media.example/tenant-acme/attachment-a%2Fb%3Fc?expires={}", address.expires_at));
         let signed = path.strip_prefix("https://media.example/").expect("below");
         assert_eq!(signature, BASE64_URL_SAFE_NO_PAD.encode(attachments.sign(signed.as_bytes())));
         let now = clock.wall().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();

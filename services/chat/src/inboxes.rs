@@ -88,22 +88,27 @@ impl Inboxes {
         Slot { inboxes: self.clone(), tenant: subject.tenant.clone(), id, mailbox }
     }
 
-    /// Tells those whom it concerns that a thread has changed.
-    pub fn touch(&self, news: &News) {
+    /// Tells those whom it concerns that threads have changed. They are woken when all has been told: what one commit brought is read once.
+    pub fn touch(&self, all: &[News]) {
         let tenants = lock(&self.tenants);
-        let Some(registered) = tenants.get(&news.key.tenant) else { return };
-        let thread = &news.thread;
-        let concerned = |filter: &Filter| {
-            let jobs = [thread.job.as_ref(), news.left.as_ref()];
-            filter.job.as_ref().is_none_or(|job| jobs.contains(&Some(job)))
-                && filter.contact.as_ref().is_none_or(|contact| thread.contact == *contact)
-        };
-        let of_jobs = thread.job.iter().chain(&news.left).filter_map(|job| registered.by_job.get(job)).flatten();
-        for id in registered.office.iter().chain(of_jobs) {
-            if let Some(registration) = registered.boxes.get(id).filter(|found| concerned(&found.filter)) {
-                registration.mailbox.put(thread.id);
+        let mut woken: HashMap<u64, &Arc<Mailbox>> = HashMap::new();
+        for news in all {
+            let Some(registered) = tenants.get(&news.key.tenant) else { continue };
+            let thread = &news.thread;
+            let concerned = |filter: &Filter| {
+                let jobs = [thread.job.as_ref(), news.left.as_ref()];
+                filter.job.as_ref().is_none_or(|job| jobs.contains(&Some(job)))
+                    && filter.contact.as_ref().is_none_or(|contact| thread.contact == *contact)
+            };
+            let of_jobs = thread.job.iter().chain(&news.left).filter_map(|job| registered.by_job.get(job)).flatten();
+            for id in registered.office.iter().chain(of_jobs) {
+                if let Some(registration) = registered.boxes.get(id).filter(|found| concerned(&found.filter)) {
+                    registration.mailbox.put(thread.id);
+                    woken.insert(*id, &registration.mailbox);
+                }
             }
         }
+        woken.values().for_each(|mailbox| mailbox.woken.notify_one());
     }
 
     /// Tells the other devices of a person that they have read a thread, or marked it.
@@ -113,6 +118,7 @@ impl Inboxes {
         for id in registered.by_person.get(&subject.person).into_iter().flatten() {
             if let Some(registration) = registered.boxes.get(id) {
                 registration.mailbox.put(thread);
+                registration.mailbox.woken.notify_one();
             }
         }
     }
@@ -126,8 +132,6 @@ impl Mailbox {
         } else if !dirty.overflowed && dirty.known.insert(thread) {
             dirty.order.push_back(thread);
         }
-        drop(dirty);
-        self.woken.notify_one();
     }
 }
 
@@ -163,6 +167,7 @@ impl Slot {
     /// Looks at a thread again in its turn.
     pub fn put_back(&self, thread: ThreadId) {
         self.mailbox.put(thread);
+        self.mailbox.woken.notify_one();
     }
 
     /// Waits until something has changed; may wake without reason.

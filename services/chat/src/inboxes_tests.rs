@@ -57,12 +57,12 @@ fn an_update_reaches_the_office_and_the_technicians_of_the_job_alone() {
     let only = |job: &str| Filter { job: Some(JobId::trusted(job)), ..Filter::default() };
     let narrow = inboxes.register(&subject("otto", PersonKind::Office), only("b"));
     let (tina, theo) = (technician(&inboxes, "tina", &["a"]), technician(&inboxes, "theo", &["b"]));
-    inboxes.touch(&news(1, "a", None));
+    inboxes.touch(&[news(1, "a", None)]);
     assert_eq!((taken(&olga), taken(&tina), taken(&theo), taken(&narrow)), (vec![1], vec![1], vec![], vec![]));
-    inboxes.touch(&news(2, "b", Some("a")));
+    inboxes.touch(&[news(2, "b", Some("a"))]);
     assert_eq!((taken(&olga), taken(&tina), taken(&theo), taken(&narrow)), (vec![2], vec![2], vec![2], vec![2]));
     theo.set_jobs(&HashSet::new());
-    inboxes.touch(&news(3, "b", None));
+    inboxes.touch(&[news(3, "b", None)]);
     assert_eq!(taken(&theo), []);
 }
 
@@ -80,10 +80,10 @@ fn a_busy_thread_does_not_take_the_turn_of_the_others() {
     let inboxes = Inboxes::default();
     let tina = technician(&inboxes, "tina", &["a"]);
     for number in [1, 1, 2, 1, 3, 1] {
-        inboxes.touch(&news(number, "a", None));
+        inboxes.touch(&[news(number, "a", None)]);
     }
     assert_eq!(tina.take(1), ToRead::Threads(vec![thread(1)]));
-    inboxes.touch(&news(1, "a", None));
+    inboxes.touch(&[news(1, "a", None)]);
     assert_eq!(taken(&tina), [2, 3, 1]);
 }
 
@@ -91,7 +91,7 @@ fn a_busy_thread_does_not_take_the_turn_of_the_others() {
 fn more_than_a_mailbox_remembers_means_everything() {
     let inboxes = Inboxes::default();
     let tina = technician(&inboxes, "tina", &["a"]);
-    (0..=4_096).for_each(|number| inboxes.touch(&news(number, "a", None)));
+    (0..=4_096).for_each(|number| inboxes.touch(&[news(number, "a", None)]));
     assert_eq!(tina.take(64), ToRead::Everything);
     assert_eq!(taken(&tina), []);
 }

@@ -75,8 +75,9 @@ impl OutboundWatch {
         Self { life: Life::new(&node, expires_at), node, post, tenant, woken, _place: place }
     }
 
-    async fn wait(&mut self) -> Result<Candidate, End> {
-        let (waiting, next) = self.post.waiting(&self.tenant).await.map_err(End::Failed)?;
+    /// There was nothing to hand out at `looked_at`: waits until there may be.
+    async fn wait(&mut self, looked_at: i64) -> Result<Candidate, End> {
+        let (waiting, next) = self.post.waiting(&self.tenant, looked_at).await.map_err(End::Failed)?;
         let now = self.node.clock.wall_micros();
         let until = |at: i64| Duration::from_micros(at.saturating_sub(now).max(0).unsigned_abs());
         let wait = next.map_or(LONGEST_WAIT, until).clamp(SHORTEST_WAIT, LONGEST_WAIT);
@@ -106,8 +107,9 @@ impl Gated for OutboundWatch {
             return Ok(Candidate::Nothing);
         }
         self.woken.borrow_and_update();
+        let looked_at = self.node.clock.wall_micros();
         let texts = self.post.hand_out(&self.tenant).await.map_err(End::Failed)?;
-        if texts.is_empty() { self.wait().await } else { Ok(Candidate::Texts(texts)) }
+        if texts.is_empty() { self.wait(looked_at).await } else { Ok(Candidate::Texts(texts)) }
     }
 
     fn pass(&mut self, candidate: Candidate) -> Verdict<pb::WatchOutboundResponse, Candidate> {

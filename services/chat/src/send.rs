@@ -18,7 +18,7 @@ use crate::store::horizons::{ReadState, Reading};
 use crate::store::incoming::{Incoming, Received};
 use crate::store::outbound::OutboundText;
 use crate::store::views::Filter;
-use crate::store::{Done, News, Store};
+use crate::store::{Done, Store};
 
 /// Open threads of one job that its unread count looks at.
 const MAX_OF_JOB: u64 = 1_000;
@@ -107,10 +107,10 @@ impl Post {
         .await?
     }
 
-    /// How many texts wait for the gateway, and when the next one may be due, in microseconds since 1970.
-    pub async fn waiting(&self, tenant: &TenantId) -> Result<(u64, Option<i64>), Error> {
+    /// How many texts wait for the gateway, and when the next lease or pause after `looked_at` ends, in microseconds since 1970.
+    pub async fn waiting(&self, tenant: &TenantId, looked_at: i64) -> Result<(u64, Option<i64>), Error> {
         let (store, tenant) = (self.store.clone(), tenant.clone());
-        to_completion(async move { store.waiting(&tenant).await }).await?
+        to_completion(async move { store.waiting(&tenant, looked_at).await }).await?
     }
 
     /// The unread count of all open threads of a job that the person may see.
@@ -131,18 +131,15 @@ impl Post {
         self.access.permit(subject, wish, found.as_ref().map(Place::from).as_ref())
     }
 
-    fn announce<T>(&self, done: Done<T>) -> T {
-        done.news.iter().for_each(|news| self.tell(news));
-        done.value
-    }
-
-    fn tell(&self, news: &News) {
-        let posted = news.events.iter().filter(|event| matches!(event.payload, Payload::MessagePosted { .. })).count();
+    fn announce<T>(&self, Done { value, news }: Done<T>) -> T {
+        let events = news.iter().flat_map(|news| &news.events);
+        let posted = events.filter(|event| matches!(event.payload, Payload::MessagePosted { .. })).count();
         self.metrics.messages.add(u64::try_from(posted).unwrap_or_default(), &[]);
-        self.fanout.publish(news);
-        self.inboxes.touch(news);
-        if news.to_send {
+        news.iter().for_each(|news| self.fanout.publish(news));
+        self.inboxes.touch(&news);
+        for news in news.iter().filter(|news| news.to_send) {
             self.outbox.wake(&news.key.tenant);
         }
+        value
     }
 }

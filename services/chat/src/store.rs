@@ -26,7 +26,7 @@ use chassis::ids::Ids;
 use opentelemetry::metrics::Counter;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::model::{Event, JobId, TenantId, Thread, ThreadKey};
+use crate::model::{Event, JobId, Thread, ThreadKey};
 
 /// The store. Clones share it.
 #[derive(Clone, Debug)]
@@ -62,14 +62,6 @@ pub struct News {
     pub events: Vec<Event>,
     /// There is something to send for the gateway.
     pub to_send: bool,
-}
-
-impl News {
-    /// Something that the thread's inbox entries show is another, and no event of its own says so.
-    pub(crate) fn of(tenant: &TenantId, thread: Thread) -> Self {
-        let key = ThreadKey { tenant: tenant.clone(), thread: thread.id };
-        Self { key, thread, left: None, events: Vec::new(), to_send: false }
-    }
 }
 
 /// Fewer than the database's readers: the rest is for calls.

@@ -73,6 +73,7 @@ impl CarrierService for Carrier {
             job: wire::optional_job("job_id", asked.job_id)?,
             body: Body::received("body", &asked.body)?,
         };
+        self.node.access.check_tenant(&notification.tenant).map_err(Error::from)?;
         let recorded = self.post.carry_out(|store| async move { store.record_notification(notification).await }).await?;
         Ok(Response::new(recorded.map_or_else(Default::default, |recorded| pb::RecordNotificationResponse {
             thread_id: recorded.thread.to_string(),

@@ -192,6 +192,24 @@ pub mod outbound {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+/// The thread that each attachment came into first: nobody takes it into another one.
+pub mod attachments {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "attachments")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tenant_id: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub attachment_id: String,
+        pub thread_id: Uuid,
+    }
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
 /// Which customer numbers want no texts from which number of the tenant.
 pub mod opt_outs {
     use sea_orm::entity::prelude::*;

@@ -9,7 +9,7 @@ use super::entities::threads;
 use super::sent_ids;
 use super::thread_tx::{Draft, ThreadTx};
 use super::threads::NewThread;
-use super::{Done, News, Store};
+use super::{Done, Store};
 use crate::error::Error;
 use crate::model::{
     AttachmentId, Audience, Author, Body, BusinessNumber, ContactNumber, JobId, MessageKind, OptOutWord, Provider,
@@ -106,15 +106,21 @@ impl Store {
             business: Some(incoming.business.clone()),
         };
         let message = thread.post(draft, 0).await?;
-        let mut concerned = Vec::new();
-        if let Some(word) = word {
-            concerned = self.heed(&mut thread, word).await?;
-        }
         thread.remember(sent, message.seq).await?;
-        let received = Received { thread: ThreadId(thread.row.thread_id), seq: message.seq, duplicate: false, reopened };
-        let mut done = thread.commit(None, received).await?;
-        done.news.extend(concerned);
-        Ok(done)
+        let Thread { id, contact, business, .. } = thread.thread()?;
+        let received = Received { thread: id, seq: message.seq, duplicate: false, reopened };
+        let (mut tx, own) = thread.release().await?;
+        let mut news = vec![own];
+        // For the number that the thread texts from now: the one that was texted. Who says yes, or start, without having opted out, is in already.
+        let out = word == Some(OptOutWord::Out);
+        if word.is_some() && self.write_opt_out(&*tx, &tenant, &contact, &business, out).await? {
+            let concerned = super::opt_outs::between(&*tx, &tenant, &contact, &business).await?;
+            let (rest, told) = self.tell_opt_out(tx, concerned, &Author::customer(), 0, out).await?;
+            tx = rest;
+            news.extend(told);
+        }
+        tx.commit().await?;
+        Ok(Done { value: received, news })
     }
 
     /// Writes a notification into the conversation that it belongs to, if one is open.
@@ -147,21 +153,6 @@ impl Store {
         thread.remember(sent, message.seq).await?;
         let id = ThreadId(thread.row.thread_id);
         thread.commit(None, Some(Received { thread: id, seq: message.seq, duplicate: false, reopened: false })).await
-    }
-
-    /// Does what an opt-out word says, for the number that the thread texts from now: the one that was texted. Gives the other threads
-    /// that it concerns.
-    async fn heed(&self, thread: &mut ThreadTx<'_>, word: OptOutWord) -> Result<Vec<News>, Error> {
-        let Thread { id, contact, business, .. } = thread.thread()?;
-        let (tenant, out) = (thread.tenant(), word == OptOutWord::Out);
-        // Who says yes, or start, without having opted out, is in already.
-        if !self.write_opt_out(&*thread.tx, &tenant, &contact, &business, out).await? {
-            return Ok(Vec::new());
-        }
-        thread.append_opt_out(Author::customer(), 0, out).await?;
-        let others = super::opt_outs::between(&*thread.tx, &tenant, &contact, &business).await?;
-        let others = others.into_iter().filter(|row| row.thread_id != id.0);
-        others.map(|row| Ok(News::of(&tenant, row.try_into()?))).collect()
     }
 
     async fn received_before(&self, tx: WriteTx, tenant: &TenantId, made: sent_ids::Made) -> Result<Done<Received>, Error> {

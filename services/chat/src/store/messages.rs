@@ -69,7 +69,11 @@ pub struct MessagePage {
 impl Store {
     /// Writes a person's message into a thread.
     pub async fn write(&self, permit: Permit, writing: Writing) -> Result<Done<Written>, Error> {
-        let mut tx = self.thread_tx(permit.tenant(), writing.thread).await?.ok_or(Denial::NoThread)?;
+        let mut tx = match writing.kind {
+            // The texts of a number are committed in the order of their places: what is out has none before it that is still to come.
+            MessageKind::Text => self.thread_tx_with_contact(&permit, writing.thread).await?,
+            _ => self.thread_tx(permit.tenant(), writing.thread).await?.ok_or(Denial::NoThread)?,
+        };
         let sent = self.client_id(permit.author(), &writing);
         if let Some(made) = sent_ids::find(&*tx.tx, permit.tenant(), &sent).await? {
             return tx.repeated(made).await;
@@ -97,7 +101,7 @@ impl Store {
 
     /// Orders the sending of a message that has failed.
     pub async fn resend(&self, permit: Permit, again: Again) -> Result<Done<Written>, Error> {
-        let mut tx = self.thread_tx(permit.tenant(), again.thread).await?.ok_or(Denial::NoThread)?;
+        let mut tx = self.thread_tx_with_contact(&permit, again.thread).await?;
         let sent = self.resend_id(permit.author(), &again);
         if let Some(made) = sent_ids::find(&*tx.tx, permit.tenant(), &sent).await? {
             return tx.repeated(made).await;

@@ -1,5 +1,6 @@
 //! Who wants no texts, from which number of the tenant (choice A8).
 
+use chassis::db::WriteTx;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{ExprTrait, OnConflict};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -36,18 +37,7 @@ impl Store {
         super::threads::hold(&tx, &tenant, &contact).await?;
         let changed = self.write_opt_out(&*tx, &tenant, &contact, &business, opted_out).await?;
         let concerned = if changed { between(&*tx, &tenant, &contact, &business).await? } else { Vec::new() };
-        let mut news: Vec<News> = Vec::new();
-        let mut tx = tx;
-        for thread in concerned {
-            let Some(row) = super::threads::lock(&*tx, &tenant, ThreadId(thread.thread_id)).await? else { continue };
-            let mut thread = ThreadTx::new(self, tx, row);
-            if thread.row.open_key.is_some() {
-                thread.append_opt_out(permit.author().clone(), permit.revision(), opted_out).await?;
-            }
-            let (rest, told) = thread.release().await?;
-            tx = rest;
-            news.push(told);
-        }
+        let (tx, news) = self.tell_opt_out(tx, concerned, permit.author(), permit.revision(), opted_out).await?;
         permit.confirm(None)?;
         tx.commit().await?;
         Ok(Done { value: changed, news })
@@ -85,6 +75,31 @@ impl Store {
         Ok(rows.into_iter().map(opt_out).collect())
     }
 
+    /// Says so in the threads that it concerns: an event in those that are open.
+    pub(super) async fn tell_opt_out(
+        &self,
+        mut tx: WriteTx,
+        concerned: Vec<threads::Model>,
+        actor: &Author,
+        access_revision: u64,
+        opted_out: bool,
+    ) -> Result<(WriteTx, Vec<News>), Error> {
+        let mut news = Vec::new();
+        for found in concerned {
+            let tenant = TenantId::trusted(found.tenant_id);
+            let Some(row) = super::threads::lock(&*tx, &tenant, ThreadId(found.thread_id)).await? else { continue };
+            let mut thread = ThreadTx::new(self, tx, row);
+            if thread.row.open_key.is_some() {
+                let payload = Payload::OptOutChanged { actor: actor.clone(), opted_out };
+                thread.append(Audience::Crew, access_revision, payload).await?;
+            }
+            let (rest, told) = thread.release().await?;
+            tx = rest;
+            news.push(told);
+        }
+        Ok((tx, news))
+    }
+
     /// Writes the state down; false if it was so already.
     pub(super) async fn write_opt_out(
         &self,
@@ -108,13 +123,6 @@ impl Store {
         let over = OnConflict::columns(key).update_columns([opt_outs::Column::OptedOut, opt_outs::Column::UpdatedAt]).to_owned();
         opt_outs::Entity::insert(row).on_conflict(over).exec_without_returning(db).await?;
         Ok(true)
-    }
-}
-
-impl ThreadTx<'_> {
-    pub(super) async fn append_opt_out(&mut self, actor: Author, access_revision: u64, opted_out: bool) -> Result<(), Error> {
-        self.append(Audience::Crew, access_revision, Payload::OptOutChanged { actor, opted_out }).await?;
-        Ok(())
     }
 }
 

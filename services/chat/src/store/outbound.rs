@@ -101,13 +101,15 @@ impl Store {
         Ok(handed)
     }
 
-    /// How many texts wait, those that are out included; and when the next one may be due, in microseconds since 1970.
-    pub async fn waiting(&self, tenant: &TenantId) -> Result<(u64, Option<i64>), Error> {
+    /// How many texts wait, those that are out included; and when the next lease or pause after `looked_at` ends, both in
+    /// microseconds since 1970. What waits for anything else waits for one of those, or for an answer.
+    pub async fn waiting(&self, tenant: &TenantId, looked_at: i64) -> Result<(u64, Option<i64>), Error> {
         let tx = self.db.read().await?;
         let waiting = outbound::Entity::find()
             .filter(outbound::Column::TenantId.eq(tenant.as_str()))
             .filter(outbound::Column::Waiting.eq(true));
-        let next = waiting.clone().order_by_asc(outbound::Column::NotBefore).one(&tx).await?;
+        let later = waiting.clone().filter(outbound::Column::NotBefore.gt(looked_at));
+        let next = later.order_by_asc(outbound::Column::NotBefore).one(&tx).await?;
         Ok((waiting.count(&tx).await?, next.map(|row| row.not_before)))
     }
 }

@@ -58,8 +58,8 @@ impl Store {
         tx.commit(Some(&permit), moved).await
     }
 
-    /// Begins a write that may open a thread for a key: the number is locked first, whose it is never changes.
-    async fn thread_tx_with_contact(&self, permit: &Permit, id: ThreadId) -> Result<ThreadTx<'_>, Error> {
+    /// Begins a write that may open a thread for a key, or send a text: the number is locked first, whose it is never changes.
+    pub(super) async fn thread_tx_with_contact(&self, permit: &Permit, id: ThreadId) -> Result<ThreadTx<'_>, Error> {
         let tx = self.db.write().await?;
         let found: Thread = super::threads::find(&*tx, permit.tenant(), id).await?.ok_or(Denial::NoThread)?.try_into()?;
         super::threads::hold(&tx, permit.tenant(), &found.contact).await?;

@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-use super::entities::{messages, outbound, threads};
+use super::entities::{attachments, messages, outbound, threads};
 use super::rows::stored;
 use super::{Done, News, Store};
 use crate::access::guard::Place;
@@ -83,6 +83,7 @@ impl<'a> ThreadTx<'a> {
 
     /// Appends a message, and the order to send it if it is for the customer.
     pub(super) async fn post(&mut self, draft: Draft, access_revision: u64) -> Result<Message, Error> {
+        self.claim_attachments(&draft).await?;
         let (id, token) = (self.store.ids.uuid(), draft.goes_out().then(|| self.store.ids.uuid()));
         let payload = Payload::MessagePosted {
             message_id: id,
@@ -122,6 +123,27 @@ impl<'a> ThreadTx<'a> {
             self.send_out(token, message.id, message.seq, 1).await?;
         }
         Ok(message)
+    }
+
+    /// An attachment belongs to the thread that it came into first. Whoever could take it into another one by its id alone would be given an
+    /// address for what they may not see.
+    async fn claim_attachments(&self, draft: &Draft) -> Result<(), Error> {
+        for id in &draft.attachments {
+            let claim = attachments::ActiveModel {
+                tenant_id: Set(self.row.tenant_id.clone()),
+                attachment_id: Set(id.as_str().to_owned()),
+                thread_id: Set(self.row.thread_id),
+            };
+            attachments::Entity::insert(claim).on_conflict_do_nothing().exec_without_returning(&*self.tx).await?;
+            let key = (self.row.tenant_id.clone(), id.as_str().to_owned());
+            let owner = attachments::Entity::find_by_id(key).one(&*self.tx).await?;
+            // What the gateway hands in is not refused: it knows what the customer sent.
+            let by_gateway = draft.author.kind == AuthorKind::Customer;
+            if !by_gateway && owner.is_none_or(|owner| owner.thread_id != self.row.thread_id) {
+                return Err(Error::NotFound("attachment"));
+            }
+        }
+        Ok(())
     }
 
     /// Orders the sending of a message, behind the texts for the same thread that were ordered before.
