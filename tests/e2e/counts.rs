@@ -108,13 +108,6 @@ async fn statements(more: usize) -> Vec<(&'static str, u64)> {
     ledger.begin().await;
     assert_eq!(InboxReader::open(&company.theo).await.ids(), [thread]);
     ledger.end("WatchInbox of a technician").await;
-
-    ledger.begin().await;
-    company.text("2", "STOP").await;
-    for inbox in [&mut office, &mut tina] {
-        inbox.until("it is out", |inbox| inbox.shown.threads[thread].contact_opted_out).await;
-    }
-    ledger.end("ReceiveMessage, an opt-out").await;
     ledger.entries
 }
 

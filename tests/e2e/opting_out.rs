@@ -6,7 +6,7 @@ use crewline::party::Party;
 use crewline_api::chat::v1 as chat;
 use uuid::Uuid;
 
-use crate::calls::{bodies, move_to, note, resend, seen};
+use crate::calls::{bodies, move_to, note, resend, seen, try_messages};
 use crate::closing::by;
 use crate::company::{CUSTOMER, Company, refusal, try_send};
 use crate::gateway::Gateway;
@@ -202,4 +202,29 @@ async fn a_stop_from_a_number_that_nobody_knows_is_kept_and_obeyed_too() {
     assert_eq!(refusal(try_send(&company.olga, &received.thread_id, "1", "hello").await), OPTED_OUT);
     let pair = ("+15550100888".to_owned(), "+15550109001".to_owned());
     assert_eq!(Records::of(&running).pairs(&company.olga, "").await, [pair]);
+}
+
+#[tokio::test]
+async fn a_stop_to_a_number_holds_back_what_would_go_out_from_one_that_nobody_knows() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    let mut gateway = Gateway::open(&company.carrier).await;
+    let second = company.start_thread("1002", CUSTOMER).await;
+    try_send(&company.olga, &company.thread, "1", "goes out").await.expect("sent");
+    let out = gateway.next().await;
+    try_send(&company.olga, &second, "1", "waits").await.expect("sent");
+    text_to(&company.carrier, CUSTOMER, "+15550109001", "STOP").await;
+    for thread in [&company.thread, &second] {
+        assert!(seen(&company.olga, thread).await.contact_opted_out);
+        assert_eq!(refusal(try_send(&company.olga, thread, "2", "hello").await), OPTED_OUT);
+    }
+    gateway.accept(&out).await;
+    let failed = async || {
+        let message = try_messages(&company.olga, &second).await.expect("seen").remove(0);
+        (message.delivery_status() == DeliveryStatus::Failed).then_some(())
+    };
+    until("what waited has failed", failed).await;
+    text_to(&company.carrier, CUSTOMER, "+15550109001", "START").await;
+    try_send(&company.olga, &second, "3", "hello again").await.expect("sent");
+    assert_eq!(gateway.next().await.body, "hello again", "the one that waited did not go out");
 }

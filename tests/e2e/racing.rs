@@ -125,3 +125,19 @@ async fn two_gateways_share_the_texts_and_none_goes_to_both() {
         assert_eq!(bodies, crate::calls::bodies(&written), "in order");
     }
 }
+
+#[tokio::test]
+async fn who_sends_and_reads_a_thread_at_once_for_the_first_time_does_both() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    let mut threads = Vec::new();
+    for number in 0..40 {
+        threads.push(company.start_thread(JOB, &format!("+1555030{number:04}")).await);
+    }
+    let both = threads.iter().map(async |thread| {
+        let (sent, read) = tokio::join!(try_send(&company.tina, thread, "1", "hello"), read(&company.tina, thread, 1));
+        sent.expect("sent");
+        read.expect("read");
+    });
+    join_all(both).await;
+}

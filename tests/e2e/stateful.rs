@@ -242,6 +242,8 @@ async fn at_every_quiet_point_streams_lists_and_snapshots_tell_the_same() {
     world.send_everything().await;
     settle(&world, &mut desks, &mut dice).await;
     world.assert_sent_in_order().await;
+    let verified = running.verify().await;
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
 }
 
 async fn settle(world: &World, desks: &mut [Desk], dice: &mut Dice) {

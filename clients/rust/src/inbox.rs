@@ -22,7 +22,7 @@ pub enum InboxNews {
     Removed(Vec<pb::Removed>),
     /// The inbox is whole: once at the beginning, and after each interruption.
     Whole(pb::SnapshotEnd),
-    /// Nothing new: every 25 s at most, and after `Holding`.
+    /// Nothing new: every 25 s at most. After `Holding`, anything but that means that access is known again.
     Progress(pb::InboxProgress),
     /// Nothing is told for now, because the service does not know who may see it.
     Holding,

@@ -13,7 +13,7 @@ use crate::subscription::{Source, Taken};
 pub enum OutboundNews {
     /// Texts to hand to the provider, at most 32.
     Texts(Vec<pb::OutboundText>),
-    /// Nothing to send: every 25 s at most, and after `Holding`.
+    /// Nothing to send: every 25 s at most. After `Holding`, anything but that means that access is known again.
     Progress(pb::OutboundProgress),
     /// Nothing is handed out for now, because the service does not know who may send.
     Holding,

@@ -18,7 +18,7 @@ pub enum ThreadNews {
     Events(pb::EventBatch),
     /// The newest event has been told; live from here.
     CaughtUp(pb::CaughtUp),
-    /// Nothing new: every 25 s at most, and after `Holding`.
+    /// Nothing new: every 25 s at most. After `Holding`, anything but that means that access is known again.
     Progress(pb::Progress),
     /// Who else is here: a hint, which may be lost.
     Presence(pb::Presence),
@@ -41,6 +41,8 @@ pub(crate) struct Reading {
     position: Position,
     /// The number of the newest event, once it is known; 0 before the first.
     newest: Option<u64>,
+    /// The application was told so last.
+    somebody_is_here: bool,
 }
 
 impl Source for ThreadSource {
@@ -60,7 +62,7 @@ impl Source for ThreadSource {
 impl Reading {
     pub(crate) fn new(thread_id: String, viewing: bool, position: Position) -> Self {
         let newest = if position == Position::AfterSeq(0) { Some(0) } else { None };
-        Self { thread_id, viewing, position, newest }
+        Self { thread_id, viewing, position, newest, somebody_is_here: false }
     }
 
     fn request(&self) -> pb::WatchThreadRequest {
@@ -74,13 +76,18 @@ impl Reading {
             Some(Frame::Events(batch)) => return self.take_events(batch),
             Some(Frame::CaughtUp(caught_up)) => {
                 self.go_to(&caught_up.cursor);
-                ThreadNews::CaughtUp(caught_up)
+                // A new stream tells who is here, but not that nobody is.
+                let forgotten = std::mem::take(&mut self.somebody_is_here).then(|| ThreadNews::Presence(pb::Presence::default()));
+                return Taken::News([ThreadNews::CaughtUp(caught_up)].into_iter().chain(forgotten).collect());
             }
             Some(Frame::Progress(progress)) => {
                 self.go_to(&progress.cursor);
                 ThreadNews::Progress(progress)
             }
-            Some(Frame::Presence(presence)) => ThreadNews::Presence(presence),
+            Some(Frame::Presence(presence)) => {
+                self.somebody_is_here = !presence.people.is_empty();
+                ThreadNews::Presence(presence)
+            }
             Some(Frame::Holding(_)) => ThreadNews::Holding,
             Some(Frame::Reset(reset)) => {
                 let before = reset.first_available_seq.saturating_sub(1);
@@ -164,6 +171,20 @@ mod tests {
         assert_eq!(taken(&mut reading, batch(&[(4, 5), (6, 7)], "d")), None, "6 is missing");
         assert_eq!(reading.request().position, Some(Position::Cursor("c".into())), "nothing of the batch was taken");
         assert_eq!(taken(&mut reading, batch(&[(4, 5), (5, 6)], "e")), Some(vec![5, 6]));
+    }
+
+    #[test]
+    fn who_was_here_is_forgotten_when_the_next_stream_has_caught_up() {
+        let mut reading = Reading::new("t".into(), false, Position::AfterSeq(0));
+        let caught_up = || frame(Frame::CaughtUp(pb::CaughtUp { cursor: "c".into(), ..Default::default() }));
+        let told = |reading: &mut Reading, response| match reading.take(response) {
+            Taken::News(news) => news.into_iter().filter(|news| matches!(news, ThreadNews::Presence(_))).count(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(&mut reading, caught_up()), 0);
+        let somebody = pb::Presence { people: vec![pb::Present::default()] };
+        assert_eq!(told(&mut reading, frame(Frame::Presence(somebody))), 1);
+        assert_eq!((told(&mut reading, caught_up()), told(&mut reading, caught_up())), (1, 0));
     }
 
     #[test]

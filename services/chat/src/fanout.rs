@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::access::guard::Place;
-use crate::model::{Event, ThreadKey};
+use crate::model::{Event, Thread, ThreadKey};
 use crate::store::News;
 
 /// Events in the ring of one thread.
@@ -110,9 +110,16 @@ impl Hot {
 impl Ring {
     fn push(&mut self, event: Arc<Event>, node_bytes: &AtomicUsize) {
         match self.events.back() {
-            // Commits are announced by the tasks that made them: two may come in the other order.
-            Some(newest) if event.at.seq <= newest.at.seq => return,
-            Some(newest) if event.at.seq > newest.at.seq + 1 => self.clear(node_bytes),
+            // Commits are announced by the tasks that made them: two may come in the other order. One that takes the number of
+            // another is of another history.
+            Some(newest) if event.at.seq <= newest.at.seq => {
+                let same = self.events.iter().find(|known| known.at.seq == event.at.seq);
+                if same.is_none_or(|known| known.at == event.at) {
+                    return;
+                }
+                self.clear(node_bytes);
+            }
+            Some(newest) if event.office_prev != newest.at => self.clear(node_bytes),
             Some(_) | None => {}
         }
         self.bytes += event.weight();
@@ -141,7 +148,7 @@ impl Ring {
 
     fn after(&self, seq: u64, most: usize) -> Option<Vec<Arc<Event>>> {
         let oldest = self.events.front()?.at.seq;
-        let skip = usize::try_from((seq + 1).checked_sub(oldest)?).ok()?;
+        let skip = usize::try_from(seq.checked_add(1)?.checked_sub(oldest)?).ok()?;
         if skip >= self.events.len() {
             return None;
         }
@@ -164,6 +171,13 @@ impl Watcher {
     pub async fn beyond(&mut self, seq: u64) {
         // The sender lives in `hot`, so it cannot be closed.
         let _announced = self.newest.wait_for(|newest| newest.seq > seq).await;
+    }
+
+    /// The store does not reach as far as was announced: its history is another one since. What is known here is of the old one.
+    pub fn forget(&self, thread: &Thread) {
+        lock(&self.hot.ring).clear(&self.fanout.bytes);
+        let place = Some(Place::from(thread));
+        self.hot.newest.send_replace(Newest { seq: thread.head.seq, place, crew_floor: thread.crew_floor });
     }
 
     /// The events right after `seq`, at most `most`, if the ring has them.

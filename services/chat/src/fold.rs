@@ -43,6 +43,8 @@ pub struct Folded {
 pub struct Sending {
     /// The message.
     pub message: Uuid,
+    /// The event that brought it.
+    pub seq: u64,
     /// Which time.
     pub attempt: u32,
     /// It is for the gateway.
@@ -94,7 +96,7 @@ impl Folded {
                     self.crew_last_message = seq;
                 }
                 let delivery = outbound.map(|token| {
-                    self.sendings.insert(token, Sending { message: message_id, attempt: 1, waiting: true });
+                    self.sendings.insert(token, Sending { message: message_id, seq, attempt: 1, waiting: true });
                     Delivery { status: DeliveryStatus::Queued, error: String::new(), attempt: 1 }
                 });
                 let message = Message {
@@ -122,7 +124,7 @@ impl Folded {
                 }
                 *delivery = Delivery { status, error, attempt };
                 let waiting = status == DeliveryStatus::Queued;
-                self.sendings.insert(outbound, Sending { message: message_id, attempt, waiting });
+                self.sendings.insert(outbound, Sending { message: message_id, seq: message_seq, attempt, waiting });
             }
             Payload::ThreadClosed { .. } => (self.state, self.closed_at) = (ThreadState::Closed, event.committed_at),
             Payload::ThreadReopened { .. } => self.state = ThreadState::Open,

@@ -16,14 +16,16 @@ use self::shown::Shown;
 use crate::access::guard::{Denial, Denied, Place, Subject};
 use crate::error::Error;
 use crate::gated::{End, Gated, Idle, Life, Node, Verdict};
-use crate::inboxes::{Slot, ToRead};
+use crate::inboxes::{Since, Slot, ToRead};
 use crate::model::{JobId, PersonKind, ThreadId, ThreadView};
 use crate::store::views::{Filter, ListPlace, VisibleJobs};
 use crate::streams::StreamPlace;
 use crate::wire::inbox as frames;
 
-/// Threads in one frame, and in one read.
-const BATCH: usize = 64;
+/// Threads in one read, and removals in one frame.
+const BATCH: usize = 32;
+/// Bytes of text in one frame, about; one thread may have more. What has left cannot be taken back while it lies in the transport.
+const FRAME_BYTES: usize = 32 * 1024;
 /// Threads in one inbox.
 const MAX_SHOWN: usize = 10_000;
 
@@ -37,6 +39,8 @@ pub struct InboxWatch {
     slot: Slot,
     /// What the client was told, and has not been told to be gone.
     shown: Shown,
+    /// Read, and not told yet.
+    ready: VecDeque<ThreadView>,
     /// To be told to be gone.
     going: VecDeque<(ThreadId, RemovedReason)>,
     /// The jobs whose threads are shown; nothing for the office.
@@ -45,6 +49,8 @@ pub struct InboxWatch {
     looked_at: Option<u64>,
     /// What is still to be read from front to back.
     scans: VecDeque<Scan>,
+    /// What is shown and has to be looked at, since more changed than could be remembered.
+    recheck: VecDeque<ThreadId>,
     snapshot_told: bool,
     truncated: bool,
     _place: StreamPlace,
@@ -55,15 +61,13 @@ pub struct InboxWatch {
 struct Scan {
     jobs: VisibleJobs,
     after: Option<ListPlace>,
-    /// The threads met so far, where those that are not met may be gone.
-    met: Option<HashSet<ThreadId>>,
 }
 
 /// What would be told, if the guard agrees.
 #[derive(Debug)]
 pub enum Candidate {
-    /// Threads as they were read, and those that were looked for.
-    Threads(Vec<ThreadView>, Vec<ThreadId>),
+    /// Threads as they were read.
+    Threads(Vec<ThreadView>),
     /// Threads that are gone.
     Removed(Vec<(ThreadId, RemovedReason)>),
     /// Everything has been told.
@@ -90,10 +94,12 @@ impl InboxWatch {
             filter,
             slot,
             shown: Shown::default(),
+            ready: VecDeque::new(),
             going: VecDeque::new(),
             jobs: HashSet::new(),
             looked_at: None,
-            scans: VecDeque::from([Scan { jobs: None, after: None, met: None }]),
+            scans: VecDeque::from([Scan { jobs: None, after: None }]),
+            recheck: VecDeque::new(),
             snapshot_told: false,
             truncated: false,
             _place: place,
@@ -114,9 +120,9 @@ impl InboxWatch {
             let new: Vec<JobId> = visible.difference(&self.jobs).cloned().collect();
             if self.looked_at.is_none() {
                 // The first of the scans has waited for it.
-                self.scans.iter_mut().for_each(|scan| scan.jobs = Some(new.clone()));
+                self.scans.iter_mut().for_each(|scan| scan.jobs = Some(visible.iter().cloned().collect()));
             } else if !new.is_empty() {
-                self.scans.push_back(Scan { jobs: Some(new), after: None, met: None });
+                self.scans.push_back(Scan { jobs: Some(new), after: None });
             }
             self.jobs = visible;
             self.drop_hidden()?;
@@ -138,9 +144,22 @@ impl InboxWatch {
         Ok(())
     }
 
-    /// Reads a piece of the list that is being read; nothing if there is none.
-    async fn scan(&mut self) -> Result<Option<Candidate>, End> {
-        let Some(scan) = self.scans.front() else { return Ok(None) };
+    /// Takes as much of what is ready as fits into a frame: at least one thread, if there is one.
+    fn take_ready(&mut self) -> Vec<ThreadView> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(view) = self.ready.front() {
+            bytes += view.last_message.as_ref().map_or(0, |message| message.body.as_str().len());
+            if bytes > FRAME_BYTES && !batch.is_empty() {
+                break;
+            }
+            batch.extend(self.ready.pop_front());
+        }
+        batch
+    }
+
+    /// Reads a piece of the list that is being read; false if there is none.
+    async fn scan(&mut self) -> Result<bool, End> {
+        let Some(scan) = self.scans.front() else { return Ok(false) };
         let (jobs, after) = (scan.jobs.clone(), scan.after);
         let (subject, filter) = (self.subject.clone(), self.filter.clone());
         let limit = u64::try_from(BATCH).unwrap_or(u64::MAX);
@@ -152,33 +171,35 @@ impl InboxWatch {
             })
             .await?;
         let full = self.shown.len() >= MAX_SHOWN;
-        self.truncated |= full && !views.is_empty() && !self.snapshot_told;
-        let Some(scan) = self.scans.front_mut() else { return Ok(None) };
+        let Some(scan) = self.scans.front_mut() else { return Ok(false) };
         scan.after = views.last().map(|last| ListPlace { updated_at: last.thread.updated_at, thread: last.thread.id });
-        if let Some(met) = &mut scan.met {
-            met.extend(views.iter().map(|view| view.thread.id));
-        }
         if views.len() < BATCH || full {
-            let met = self.scans.pop_front().and_then(|scan| scan.met);
-            if let Some(met) = met {
-                // One that was not met may have moved to the front meanwhile: each is looked at by itself.
-                self.shown.threads().filter(|thread| !met.contains(thread)).for_each(|thread| self.slot.put_back(thread));
-            }
+            self.scans.pop_front();
         }
-        Ok(Some(Candidate::Threads(views, Vec::new())))
+        self.ready.extend(views);
+        Ok(true)
     }
 
-    /// Reads the threads that have changed; nothing if none has.
-    async fn read_changed(&mut self) -> Result<Option<Candidate>, End> {
-        let ids = match self.slot.take(BATCH) {
-            ToRead::Threads(ids) if ids.is_empty() => return Ok(None),
-            ToRead::Threads(ids) => ids,
-            ToRead::Everything => {
-                let jobs = (self.subject.kind == PersonKind::Technician).then(|| self.jobs.iter().cloned().collect());
-                self.scans.push_back(Scan { jobs, after: None, met: Some(HashSet::new()) });
-                return Ok(Some(Candidate::Nothing));
+    /// Reads the threads that have changed; false if none has.
+    async fn read_changed(&mut self) -> Result<bool, End> {
+        let ids = if self.recheck.is_empty() {
+            match self.slot.take(BATCH) {
+                ToRead::Threads(ids) => ids,
+                ToRead::Everything => {
+                    // What is shown, each by itself; and what may have come.
+                    self.recheck = self.shown.threads().collect();
+                    let jobs = (self.subject.kind == PersonKind::Technician).then(|| self.jobs.iter().cloned().collect());
+                    self.scans.push_back(Scan { jobs, after: None });
+                    return Ok(true);
+                }
             }
+        } else {
+            let most = self.recheck.len().min(BATCH);
+            self.recheck.drain(..most).collect()
         };
+        if ids.is_empty() {
+            return Ok(false);
+        }
         let (subject, asked, store) = (self.subject.clone(), ids.clone(), self.node.store.clone());
         let views = self
             .read(async move {
@@ -186,7 +207,8 @@ impl InboxWatch {
                 store.views_of(&subject, &asked).await
             })
             .await?;
-        Ok(Some(Candidate::Threads(views, ids)))
+        self.ready.extend(views);
+        Ok(true)
     }
 
     /// In a task of its own, as every stream reads.
@@ -196,24 +218,27 @@ impl InboxWatch {
     }
 
     /// The guard has judged each of these threads: what may be seen is told, what was shown and may not is about to go.
-    fn tell(
-        &mut self,
-        views: Vec<ThreadView>,
-        asked: &[ThreadId],
-        judged: Vec<Result<(), Denial>>,
-    ) -> Option<pb::WatchInboxResponse> {
-        let found: HashSet<ThreadId> = views.iter().map(|view| view.thread.id).collect();
+    fn tell(&mut self, views: Vec<ThreadView>, judged: Vec<Result<(), Denial>>) -> Option<pb::WatchInboxResponse> {
         let mut told = Vec::new();
         for (view, judged) in views.into_iter().zip(judged) {
+            if self.is_superseded(&view) {
+                continue;
+            }
             let gone = match judged {
-                Err(denial) => Some(self.reason(&view, denial)),
+                Err(denial) => {
+                    // If they come to the job again before this is told, its threads are looked for again.
+                    if let (Denial::NotOnJob | Denial::JobEnded, Some(job)) = (denial, &view.thread.job) {
+                        self.jobs.remove(job);
+                    }
+                    Some(self.reason(&view, denial))
+                }
                 Ok(()) if !self.filter.fits(&view) => Some(RemovedReason::NotInFilter),
                 Ok(()) => None,
             };
             match gone {
                 Some(reason) if self.shown.has(view.thread.id) => self.going.push_back((view.thread.id, reason)),
                 Some(_) => {}
-                None if self.shown.len() >= MAX_SHOWN && !self.shown.has(view.thread.id) => {}
+                None if self.shown.len() >= MAX_SHOWN && !self.shown.has(view.thread.id) => self.truncated = true,
                 // It goes and comes again, so that the count of the job that it left is told, too.
                 None if self.shown.has(view.thread.id) && self.shown.job(view.thread.id) != view.thread.job.as_ref() => {
                     self.going.push_back((view.thread.id, RemovedReason::ThreadMoved));
@@ -225,9 +250,20 @@ impl InboxWatch {
                 }
             }
         }
-        let missing = asked.iter().filter(|thread| !found.contains(thread) && self.shown.has(**thread));
-        self.going.extend(missing.map(|thread| (*thread, RemovedReason::Unassigned)));
         (!told.is_empty()).then(|| frames::entries(&told, self.subject.kind, |job| self.shown.unread_of(job)))
+    }
+
+    /// Whether a technician must not be told of what is in hand: the thread is closed, moved or hidden by now. It is looked at again in its
+    /// turn. The transport may have kept it waiting for long.
+    fn is_superseded(&self, view: &ThreadView) -> bool {
+        if self.subject.kind == PersonKind::Office {
+            return false;
+        }
+        match self.slot.since(view.thread.id) {
+            Since::Nothing => false,
+            Since::News(newest) => newest.place != Place::from(&view.thread) || newest.crew_floor != view.thread.crew_floor,
+            Since::Unknown => true,
+        }
     }
 
     /// Why a thread that was shown is no longer: it went to another job, or something became of the person or the thread where it is.
@@ -264,14 +300,17 @@ impl Gated for InboxWatch {
             let most = self.going.len().min(BATCH);
             return Ok(Candidate::Removed(self.going.drain(..most).collect()));
         }
-        if let Some(candidate) = self.scan().await? {
-            return Ok(candidate);
+        if !self.ready.is_empty() {
+            return Ok(Candidate::Threads(self.take_ready()));
+        }
+        if self.scan().await? {
+            return Ok(Candidate::Nothing);
         }
         if !self.snapshot_told {
             return Ok(Candidate::SnapshotEnd);
         }
-        if let Some(candidate) = self.read_changed().await? {
-            return Ok(candidate);
+        if self.read_changed().await? {
+            return Ok(Candidate::Nothing);
         }
         tokio::select! {
             () = self.slot.woken() => Ok(Candidate::Nothing),
@@ -284,7 +323,7 @@ impl Gated for InboxWatch {
 
     fn pass(&mut self, candidate: Candidate) -> Verdict<pb::WatchInboxResponse, Candidate> {
         let places: Vec<Place> = match &candidate {
-            Candidate::Threads(views, _) => views.iter().map(|view| Place::from(&view.thread)).collect(),
+            Candidate::Threads(views) => views.iter().map(|view| Place::from(&view.thread)).collect(),
             _ => Vec::new(),
         };
         let (revision, judged) = match self.node.access.check_each(&self.subject, places.iter()) {
@@ -294,7 +333,7 @@ impl Gated for InboxWatch {
         };
         Verdict::Leaves(match candidate {
             Candidate::Nothing => None,
-            Candidate::Threads(views, asked) => self.tell(views, &asked, judged),
+            Candidate::Threads(views) => self.tell(views, judged),
             Candidate::Removed(gone) => self.remove(&gone),
             Candidate::SnapshotEnd => {
                 self.snapshot_told = true;

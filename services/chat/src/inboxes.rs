@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::access::guard::Subject;
-use crate::model::{JobId, PersonId, PersonKind, TenantId, ThreadId};
+use crate::access::guard::{Place, Subject};
+use crate::model::{JobId, PersonId, PersonKind, TenantId, Thread, ThreadId};
 use crate::store::News;
 use crate::store::views::Filter;
 
@@ -49,8 +49,29 @@ struct Mailbox {
 #[derive(Debug, Default)]
 struct Dirty {
     order: VecDeque<ThreadId>,
-    known: HashSet<ThreadId>,
+    /// With what was announced of each, if anything was.
+    known: HashMap<ThreadId, Option<Newest>>,
     overflowed: bool,
+}
+
+/// A thread as it was announced last: what an inbox has read of it may be older.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// As the guard looks at it.
+    pub place: Place,
+    /// What lies up to here is hidden from the crew.
+    pub crew_floor: u64,
+}
+
+/// What is known of a thread that an inbox has in hand.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Nothing has happened that is not in it.
+    Nothing,
+    /// This has.
+    News(Newest),
+    /// Something may have.
+    Unknown,
 }
 
 /// An open inbox's registration, until it is dropped. It must be made, and moved to new jobs, before their threads are read: then nothing
@@ -103,7 +124,7 @@ impl Inboxes {
             let of_jobs = thread.job.iter().chain(&news.left).filter_map(|job| registered.by_job.get(job)).flatten();
             for id in registered.office.iter().chain(of_jobs) {
                 if let Some(registration) = registered.boxes.get(id).filter(|found| concerned(&found.filter)) {
-                    registration.mailbox.put(thread.id);
+                    registration.mailbox.put(thread.id, Some(Newest::of(thread)));
                     woken.insert(*id, &registration.mailbox);
                 }
             }
@@ -117,19 +138,31 @@ impl Inboxes {
         let Some(registered) = tenants.get(&subject.tenant) else { return };
         for id in registered.by_person.get(&subject.person).into_iter().flatten() {
             if let Some(registration) = registered.boxes.get(id) {
-                registration.mailbox.put(thread);
+                registration.mailbox.put(thread, None);
                 registration.mailbox.woken.notify_one();
             }
         }
     }
 }
 
+impl Newest {
+    fn of(thread: &Thread) -> Self {
+        Self { place: Place::from(thread), crew_floor: thread.crew_floor }
+    }
+}
+
 impl Mailbox {
-    fn put(&self, thread: ThreadId) {
+    fn put(&self, thread: ThreadId, newest: Option<Newest>) {
         let mut dirty = lock(&self.dirty);
-        if dirty.known.len() >= MAX_DIRTY {
+        if dirty.overflowed {
+            return;
+        }
+        if let Some(known) = dirty.known.get_mut(&thread) {
+            *known = newest.or(known.take());
+        } else if dirty.known.len() >= MAX_DIRTY {
             *dirty = Dirty { overflowed: true, ..Dirty::default() };
-        } else if !dirty.overflowed && dirty.known.insert(thread) {
+        } else {
+            dirty.known.insert(thread, newest);
             dirty.order.push_back(thread);
         }
     }
@@ -164,9 +197,19 @@ impl Slot {
         ToRead::Threads(threads)
     }
 
+    /// What has been announced of a thread since it was taken to be read.
+    pub fn since(&self, thread: ThreadId) -> Since {
+        let dirty = lock(&self.mailbox.dirty);
+        match dirty.known.get(&thread) {
+            _ if dirty.overflowed => Since::Unknown,
+            Some(Some(newest)) => Since::News(newest.clone()),
+            Some(None) | None => Since::Nothing,
+        }
+    }
+
     /// Looks at a thread again in its turn.
     pub fn put_back(&self, thread: ThreadId) {
-        self.mailbox.put(thread);
+        self.mailbox.put(thread, None);
         self.mailbox.woken.notify_one();
     }
 

@@ -11,17 +11,13 @@ use crate::error::Error;
 use crate::fanout::Fanout;
 use crate::inboxes::Inboxes;
 use crate::metrics::Metrics;
-use crate::model::{Payload, TenantId, ThreadId, ThreadState};
+use crate::model::{Payload, TenantId, ThreadId};
 use crate::outbox::Outbox;
 use crate::rules::Rules;
 use crate::store::horizons::{ReadState, Reading};
 use crate::store::incoming::{Incoming, Received};
 use crate::store::outbound::OutboundText;
-use crate::store::views::Filter;
 use crate::store::{Done, Store};
-
-/// Open threads of one job that its unread count looks at.
-const MAX_OF_JOB: u64 = 1_000;
 
 /// Writes, and tells those whom it concerns. Clones share everything.
 #[derive(Clone, Debug)]
@@ -97,7 +93,14 @@ impl Post {
                 let handed = post.store.hand_out(&tenant, how).await?;
                 let done = handed.hopeless.is_empty() || !handed.texts.is_empty();
                 for (token, why) in handed.hopeless {
-                    post.announce(post.store.give_up(&tenant, token, why).await?);
+                    match post.store.give_up(&tenant, token, why).await {
+                        Ok(given_up) => {
+                            post.announce(given_up);
+                        }
+                        // What has a lease is handed out all the same.
+                        Err(error) if done => tracing::warn!(%error, "a text could not be given up; it is tried again"),
+                        Err(error) => return Err(error),
+                    }
                 }
                 if done {
                     return Ok(handed.texts);
@@ -111,16 +114,6 @@ impl Post {
     pub async fn waiting(&self, tenant: &TenantId, looked_at: i64) -> Result<(u64, Option<i64>), Error> {
         let (store, tenant) = (self.store.clone(), tenant.clone());
         to_completion(async move { store.waiting(&tenant, looked_at).await }).await?
-    }
-
-    /// The unread count of all open threads of a job that the person may see.
-    pub async fn job_unread(&self, subject: &Subject, job: &Filter) -> Result<u64, Error> {
-        let open = Filter { job: job.job.clone(), state: Some(ThreadState::Open), ..Filter::default() };
-        let jobs = self.access.visible_jobs(subject)?;
-        let views = self.store.list_threads(subject, &jobs, &open, None, MAX_OF_JOB).await?;
-        let places: Vec<Place> = views.iter().map(|view| Place::from(&view.thread)).collect();
-        let (_, judged) = self.access.check_each(subject, places.iter())?;
-        Ok(views.iter().zip(judged).filter(|(_, judged)| judged.is_ok()).map(|(view, _)| view.unread()).sum())
     }
 
     async fn permit(&self, subject: &Subject, wish: Wish, thread: Option<ThreadId>) -> Result<Permit, Error> {

@@ -138,14 +138,19 @@ impl ThreadWatch {
             return Ok(None);
         }
         self.node.metrics.store_pages.add(1, &[]);
+        let announced = self.watcher.head();
         let page = self.read_page().await.map_err(End::Failed)?;
+        if page.thread.head.seq < announced {
+            self.watcher.forget(&page.thread);
+            self.place_seq = 0;
+        }
         if page.thread.head.seq >= self.place_seq {
             (self.place, self.place_seq) = (Place::from(&page.thread), page.thread.head.seq);
         }
         self.head = page.thread.head.seq;
         self.first_available = page.thread.first_available(self.audience);
         self.verified = true;
-        if self.cursor.seq + 1 < self.first_available {
+        if self.cursor.seq.saturating_add(1) < self.first_available {
             return Ok(Some(ResetReason::Trimmed));
         }
         let newest = page.thread.head_for(self.audience);

@@ -9,11 +9,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use crewline_api::chat::v1 as pb;
+use crewline_client::Update;
+use crewline_client::outbound::OutboundNews;
+use crewline_client::subscription::Parting;
 use pb::acknowledge_outbound_request::Result as Outcome;
 use pb::report_delivery_request::Text as Reported;
-use pb::watch_outbound_response::Frame;
 use tokio::time::Instant;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 use crate::error::Error;
 use crate::party::{CallError, Pair, Party, reason};
@@ -25,8 +27,7 @@ pub const LANDLINE: &str = "99";
 
 /// How long it may take until it can take texts at all.
 const PATIENCE: Duration = Duration::from_secs(10);
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(200);
 /// How many texts it knows again when they are handed out once more.
 const REMEMBERED: usize = 1024;
 
@@ -66,50 +67,50 @@ impl Phone {
         Self { pair, tenant: tenant.to_owned(), answers, shown: VecDeque::new() }
     }
 
-    /// Takes texts, and opens its stream anew whenever it ends. Ends with a refusal that no other try would mend.
+    /// Takes texts, for as long as it may. Ends with a refusal that no other try would mend.
     pub async fn run(mut self, mut hear: impl FnMut(Heard)) -> Result<Infallible, Error> {
-        let (began, mut pause) = (Instant::now(), SHORTEST_PAUSE);
-        let (mut was_open, mut is_away) = (false, false);
+        let (began, mut was_open) = (Instant::now(), false);
         loop {
             // A token of its own each time: a stream lives no longer than its token.
-            let gateway = self.gateway()?;
-            let ended = match gateway.carrier().watch_outbound(pb::WatchOutboundRequest {}).await {
-                Ok(stream) => {
-                    (was_open, is_away, pause) = (true, false, SHORTEST_PAUSE);
-                    self.take_all(&gateway, stream.into_inner(), &mut hear).await
-                }
-                refused => refused.map(|_| ()),
-            };
-            if let Err(status) = ended {
-                // The services may still be starting, or hear of the tenant in a moment.
-                let is_start = !was_open && began.elapsed() < PATIENCE;
-                if !is_start && (!was_open || is_final(&status)) {
-                    return Err(CallError(status).into());
-                }
-                if !std::mem::replace(&mut is_away, true) {
-                    hear(Heard::Away(status));
-                }
+            let gateway = self.pair.service("carrier", &self.tenant)?;
+            let Some(parting) = self.take_all(&gateway, &mut was_open, &mut hear).await else { continue };
+            // The services may still be starting, or hear of the tenant in a moment.
+            let is_start = !was_open && began.elapsed() < PATIENCE;
+            if !is_start && reason(&parting.status) != "TOKEN_EXPIRED" {
+                return Err(CallError(parting.status).into());
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
-    fn gateway(&self) -> Result<Party, Error> {
-        self.pair.service("carrier", &self.tenant)
+    /// Follows the stream to its end.
+    async fn take_all(&mut self, gateway: &Party, was_open: &mut bool, hear: &mut impl FnMut(Heard)) -> Option<Parting> {
+        let mut updates = gateway.watch_outbound();
+        let mut is_away = false;
+        while let Some(update) = updates.next().await {
+            let trouble = match update {
+                Update::News(OutboundNews::Texts(texts)) => self.take_batch(gateway, texts, hear).await.err(),
+                Update::News(_) => None,
+                Update::Interrupted(parting) => Some(parting.status),
+                Update::Ended(parting) => return Some(parting),
+            };
+            *was_open |= trouble.is_none();
+            let was_away = std::mem::replace(&mut is_away, trouble.is_some());
+            if let Some(status) = trouble.filter(|_| !was_away) {
+                hear(Heard::Away(status));
+            }
+        }
+        None
     }
 
-    async fn take_all(
+    async fn take_batch(
         &mut self,
         gateway: &Party,
-        mut stream: Streaming<pb::WatchOutboundResponse>,
+        texts: Vec<pb::OutboundText>,
         hear: &mut impl FnMut(Heard),
     ) -> Result<(), Status> {
-        while let Some(response) = stream.message().await? {
-            let Some(Frame::Texts(batch)) = response.frame else { continue };
-            for text in batch.texts {
-                self.take(gateway, text, hear).await?;
-            }
+        for text in texts {
+            self.take(gateway, text, hear).await?;
         }
         Ok(())
     }
@@ -166,11 +167,4 @@ impl Phone {
             Err(status) => Err(status),
         }
     }
-}
-
-/// Whether the same call will be refused for as long as nobody changes something.
-fn is_final(status: &Status) -> bool {
-    let expired = reason(status) == "TOKEN_EXPIRED";
-    let codes = [Code::Unauthenticated, Code::PermissionDenied, Code::InvalidArgument, Code::Unimplemented];
-    codes.contains(&status.code()) && !expired
 }

@@ -25,6 +25,11 @@ impl Permit {
         self.access.check(&self.subject, self.wish, place).map(|_| ())
     }
 
+    /// The same for a call that repeats an earlier one: what was written stays the answer where nothing more could be written.
+    pub fn confirm_repeated(&self, place: &Place) -> Result<(), Denied> {
+        self.access.check(&self.subject, self.wish.at_first(), Some(place)).map(|_| ())
+    }
+
     /// Where.
     pub fn tenant(&self) -> &TenantId {
         &self.subject.tenant

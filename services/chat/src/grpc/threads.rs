@@ -29,6 +29,9 @@ use crate::store::views::{Filter, ListPlace};
 use crate::streams::Streams;
 use crate::wire;
 
+/// Bytes of text in a page of threads, about.
+const PAGE_BYTES: usize = 1024 * 1024;
+
 /// The service.
 #[derive(Clone)]
 pub struct Threads {
@@ -65,17 +68,28 @@ impl Threads {
             .await
     }
 
-    /// A page of threads; those that the guard does not let through are missing from it.
-    async fn list(&self, subject: &Subject, filter: &Filter, page: &Page) -> Result<(Vec<ThreadView>, String), Error> {
+    /// A page of threads, and the unread count of the job that it is of; those that the guard does not let through are missing from both.
+    async fn list(&self, subject: &Subject, filter: &Filter, page: &Page) -> Result<Listed, Error> {
         let jobs = self.post.access.visible_jobs(subject)?;
         let after = page.after.as_deref().map(list_place).transpose()?;
         let mut views = self.post.store.list_threads(subject, &jobs, filter, after, page.limit()).await?;
         let key = |view: &ThreadView| format!("{}/{}", view.thread.updated_at, view.thread.id);
-        let next_page_token = page.cut(&mut views, key);
-        let places: Vec<Place> = views.iter().map(|view| Place::from(&view.thread)).collect();
+        let next_page_token = match cut_by_size(&mut views) {
+            Some(last) => page.token_after(&key(last)),
+            None => page.cut(&mut views, key),
+        };
+        let of_job = match &filter.job {
+            Some(job) => self.post.store.open_of_job(subject, job).await?,
+            None => Vec::new(),
+        };
+        // All of it together, and last: nothing waits between the judgement and the answer.
+        let places: Vec<Place> =
+            views.iter().map(|view| &view.thread).chain(of_job.iter().map(|(thread, _)| thread)).map(Place::from).collect();
         let (_, judged) = self.post.access.check_each(subject, places.iter())?;
-        let visible = views.into_iter().zip(judged).filter_map(|(view, judged)| judged.is_ok().then_some(view));
-        Ok((visible.collect(), next_page_token))
+        let (of_page, of_count) = judged.split_at(views.len());
+        let visible = views.into_iter().zip(of_page).filter_map(|(view, judged)| judged.is_ok().then_some(view)).collect();
+        let job_unread = of_job.iter().zip(of_count).filter(|(_, judged)| judged.is_ok()).map(|((_, unread), _)| unread).sum();
+        Ok(Listed { views: visible, next_page_token, job_unread })
     }
 }
 
@@ -120,11 +134,7 @@ impl ThreadService for Threads {
         };
         let list = format!("threads/{}/{}/{filter}", subject.tenant, subject.person);
         let page = Page::read(list, asked.page_size, &asked.page_token)?;
-        let (views, next_page_token) = self.list(&subject, &filter, &page).await?;
-        let job_unread = match filter.job.is_some() {
-            true => self.post.job_unread(&subject, &filter).await?,
-            false => 0,
-        };
+        let Listed { views, next_page_token, job_unread } = self.list(&subject, &filter, &page).await?;
         let threads = views.iter().map(|view| wire::thread(view, subject.kind)).collect();
         Ok(Response::new(pb::ListThreadsResponse { threads, next_page_token, job_unread_count: wire::count(job_unread) }))
     }
@@ -291,6 +301,29 @@ impl ThreadService for Threads {
     async fn watch_inbox(&self, request: Request<pb::WatchInboxRequest>) -> Result<Response<Self::WatchInboxStream>, Status> {
         Ok(Response::new(Box::pin(gated::frames(self.open_inbox(request)?))))
     }
+}
+
+/// A page of threads.
+struct Listed {
+    views: Vec<ThreadView>,
+    next_page_token: String,
+    job_unread: u64,
+}
+
+/// Cuts a page off before its messages make it too large for standard clients; gives its last thread if it did.
+fn cut_by_size(views: &mut Vec<ThreadView>) -> Option<&ThreadView> {
+    let mut bytes = 0;
+    let size = |view: &ThreadView| view.last_message.as_ref().map_or(0, |message| message.body.as_str().len());
+    let fitting = views.iter().take_while(|view| {
+        bytes += size(view);
+        bytes <= PAGE_BYTES
+    });
+    let fitting = fitting.count().max(1);
+    if fitting >= views.len() {
+        return None;
+    }
+    views.truncate(fitting);
+    views.last()
 }
 
 /// The place that a page token of the list names.

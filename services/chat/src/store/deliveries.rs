@@ -59,7 +59,9 @@ impl Store {
         let (tx, row) = self.sending_tx(tenant, &Sending::Token(token)).await?;
         // A report may have overtaken it: then it still says what the provider calls the text.
         let names = matches!(outcome, Outcome::Accepted(_)) && row.provider.is_empty();
-        if !row.waiting && !names {
+        // A pause that was asked for already is not asked for again.
+        let repeated = matches!(outcome, Outcome::TryLater) && row.unanswered == 0;
+        if repeated || (!row.waiting && !names) {
             return tx.unchanged_delivery(&row).await;
         }
         match outcome {

@@ -192,7 +192,7 @@ pub mod outbound {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// The thread that each attachment came into first: nobody takes it into another one.
+/// Where each attachment came into first: nobody takes it into another thread, or out of what they cannot see.
 pub mod attachments {
     use sea_orm::entity::prelude::*;
 
@@ -204,6 +204,7 @@ pub mod attachments {
         #[sea_orm(primary_key, auto_increment = false)]
         pub attachment_id: String,
         pub thread_id: Uuid,
+        pub seq: i64,
     }
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}

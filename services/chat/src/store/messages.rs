@@ -76,7 +76,7 @@ impl Store {
         };
         let sent = self.client_id(permit.author(), &writing);
         if let Some(made) = sent_ids::find(&*tx.tx, permit.tenant(), &sent).await? {
-            return tx.repeated(made).await;
+            return tx.repeated(&permit, made).await;
         }
         // What concerns the thread is told before what concerns the customer.
         permit.confirm(Some(&tx.place()?))?;
@@ -104,10 +104,14 @@ impl Store {
         let mut tx = self.thread_tx_with_contact(&permit, again.thread).await?;
         let sent = self.resend_id(permit.author(), &again);
         if let Some(made) = sent_ids::find(&*tx.tx, permit.tenant(), &sent).await? {
-            return tx.repeated(made).await;
+            return tx.repeated(&permit, made).await;
         }
         permit.confirm(Some(&tx.place()?))?;
-        let mut message = tx.message(again.message).await?.ok_or(Error::NotFound("message"))?;
+        let audience = permit.subject().kind.audience();
+        let first = tx.thread()?.first_available(audience);
+        let found = tx.message(again.message).await?;
+        let seen = found.filter(|message| audience.sees(message.audience) && message.seq >= first);
+        let mut message = seen.ok_or(Error::NotFound("message"))?;
         let mut delivery = message.delivery.clone().filter(|delivery| delivery.status.has_failed()).ok_or(Error::NotFailed)?;
         tx.refuse_opted_out().await?;
         delivery.attempt += 1;
@@ -176,10 +180,11 @@ impl ThreadTx<'_> {
         find_by_id(&*self.tx, &self.key(), id).await
     }
 
-    /// The message that an earlier call made, as it is now.
-    pub(super) async fn repeated(self, made: Made) -> Result<Done<Written>, Error> {
+    /// The message that an earlier call made, as it is now; for somebody who may still have it.
+    async fn repeated(self, permit: &Permit, made: Made) -> Result<Done<Written>, Error> {
         let key = (self.row.tenant_id.clone(), made.thread.0, stored(made.seq));
         let found = messages::Entity::find_by_id(key).one(&*self.tx).await?.ok_or(Error::Corrupt("sent_ids.seq"))?;
+        permit.confirm_repeated(&self.place()?)?;
         self.unchanged(Written { message: found.try_into()?, duplicate: true })
     }
 
@@ -216,7 +221,10 @@ impl ThreadTx<'_> {
             attempt: delivery.attempt,
             outbound: token,
         };
-        self.append(message.audience, access_revision, payload).await?;
+        // Of what is hidden from the crew it hears nothing either.
+        let hidden = stored(message.seq) <= self.row.crew_floor_seq;
+        let audience = if hidden { Audience::Office } else { message.audience };
+        self.append(audience, access_revision, payload).await?;
         Ok(())
     }
 }

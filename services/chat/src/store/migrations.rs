@@ -37,3 +37,7 @@ fn thread_table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef
         .to_owned();
     table.primary_key(&mut primary).foreign_key(&mut belongs).to_owned()
 }
+
+#[cfg(test)]
+#[path = "migrations_tests.rs"]
+mod tests;

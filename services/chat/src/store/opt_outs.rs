@@ -2,15 +2,15 @@
 
 use chassis::db::WriteTx;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::entities::{opt_outs, threads};
 use super::thread_tx::ThreadTx;
 use super::{Done, News, Store};
 use crate::access::permit::Permit;
 use crate::error::Error;
-use crate::model::{Audience, Author, BusinessNumber, ContactNumber, Payload, TenantId, ThreadId};
+use crate::model::{Audience, Author, BusinessNumber, ContactNumber, Payload, TenantId, ThreadId, ThreadKey};
 
 /// A number that wants no texts from another.
 #[derive(Clone, Debug)]
@@ -86,13 +86,16 @@ impl Store {
     ) -> Result<(WriteTx, Vec<News>), Error> {
         let mut news = Vec::new();
         for found in concerned {
-            let tenant = TenantId::trusted(found.tenant_id);
+            let tenant = TenantId::trusted(found.tenant_id.as_str());
+            if found.open_key.is_none() {
+                let key = ThreadKey { tenant, thread: ThreadId(found.thread_id) };
+                news.push(News { key, thread: found.try_into()?, left: None, events: Vec::new(), to_send: false });
+                continue;
+            }
             let Some(row) = super::threads::lock(&*tx, &tenant, ThreadId(found.thread_id)).await? else { continue };
             let mut thread = ThreadTx::new(self, tx, row);
-            if thread.row.open_key.is_some() {
-                let payload = Payload::OptOutChanged { actor: actor.clone(), opted_out };
-                thread.append(Audience::Crew, access_revision, payload).await?;
-            }
+            let payload = Payload::OptOutChanged { actor: actor.clone(), opted_out };
+            thread.append(Audience::Crew, access_revision, payload).await?;
             let (rest, told) = thread.release().await?;
             tx = rest;
             news.push(told);
@@ -109,7 +112,15 @@ impl Store {
         business: &BusinessNumber,
         opted_out: bool,
     ) -> Result<bool, Error> {
-        if is_opted_out(db, tenant, contact.as_str(), business.as_str()).await? == opted_out {
+        if !opted_out {
+            let back = opt_outs::Entity::update_many()
+                .col_expr(opt_outs::Column::OptedOut, Expr::val(false))
+                .col_expr(opt_outs::Column::UpdatedAt, Expr::val(self.clock.wall_micros()))
+                .filter(that_refuse(tenant, contact.as_str(), business.as_str()));
+            return Ok(back.exec(db).await?.rows_affected > 0);
+        }
+        let key = (tenant.as_str().to_owned(), contact.as_str().to_owned(), business.as_str().to_owned());
+        if opt_outs::Entity::find_by_id(key).one(db).await?.is_some_and(|row| row.opted_out) {
             return Ok(false);
         }
         let row = opt_outs::ActiveModel {
@@ -133,10 +144,11 @@ pub(super) async fn between(
     contact: &ContactNumber,
     business: &BusinessNumber,
 ) -> Result<Vec<threads::Model>, Error> {
-    let query = super::threads::with_number(tenant, contact)
-        .filter(threads::Column::BusinessNumber.eq(business.as_str()))
-        .order_by_asc(threads::Column::ThreadId);
-    Ok(query.all(db).await?)
+    let query = super::threads::with_number(tenant, contact).filter(may_text_from(business.as_str()));
+    let mut rows = query.all(db).await?;
+    // Not by the database: SQLite would read all of the tenant's threads, which have this order, rather than sort a few.
+    rows.sort_by_key(|row| row.thread_id);
+    Ok(rows)
 }
 
 /// Whether a number wants no texts from a number of the tenant.
@@ -146,6 +158,24 @@ pub(super) async fn is_opted_out(
     contact: &str,
     business: &str,
 ) -> Result<bool, Error> {
-    let key = (tenant.as_str().to_owned(), contact.to_owned(), business.to_owned());
-    Ok(opt_outs::Entity::find_by_id(key).one(db).await?.is_some_and(|row| row.opted_out))
+    Ok(opt_outs::Entity::find().filter(that_refuse(tenant, contact, business)).one(db).await?.is_some())
+}
+
+/// The refusals of a customer's number that concern a number of the tenant. Where the gateway chooses, nobody here knows which one it is: it may be
+/// any that was refused.
+fn that_refuse(tenant: &TenantId, contact: &str, business: &str) -> Condition {
+    let known = (!business.is_empty()).then(|| opt_outs::Column::BusinessNumber.eq(business));
+    Condition::all()
+        .add(opt_outs::Column::TenantId.eq(tenant.as_str()))
+        .add(opt_outs::Column::ContactNumber.eq(contact))
+        .add(opt_outs::Column::OptedOut.eq(true))
+        .add_option(known)
+}
+
+/// Threads that text from this number of the tenant, or from one that nobody knows here.
+fn may_text_from(business: &str) -> Condition {
+    match business {
+        "" => Condition::all(),
+        known => Condition::all().add(threads::Column::BusinessNumber.is_in([known, ""])),
+    }
 }

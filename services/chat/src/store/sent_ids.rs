@@ -33,9 +33,12 @@ impl Store {
     pub(super) fn client_id(&self, author: &Author, writing: &Writing) -> SentId {
         let mut content = vec![writing.body.as_str()];
         if writing.kind != MessageKind::Text {
-            content.extend([<&str>::from(writing.kind), writing.audience.into()]);
+            content.extend(["kind", writing.kind.into(), writing.audience.into()]);
         }
-        content.extend(writing.attachments.iter().map(AttachmentId::as_str));
+        if !writing.attachments.is_empty() {
+            content.push("attachments");
+            content.extend(writing.attachments.iter().map(AttachmentId::as_str));
+        }
         SentId {
             origin: by_person(writing.thread, author),
             id: writing.id.as_str().to_owned(),
@@ -53,9 +56,12 @@ impl Store {
     pub(super) fn text_id(&self, incoming: &Incoming) -> SentId {
         let mut content = vec![incoming.contact.as_str(), incoming.body.as_str()];
         if !incoming.business.is_empty() {
-            content.push(incoming.business.as_str());
+            content.extend(["business", incoming.business.as_str()]);
         }
-        content.extend(incoming.attachments.iter().map(AttachmentId::as_str));
+        if !incoming.attachments.is_empty() {
+            content.push("attachments");
+            content.extend(incoming.attachments.iter().map(AttachmentId::as_str));
+        }
         let origin = format!("provider/{}", incoming.provider);
         SentId { origin, id: incoming.id.as_str().to_owned(), content_hash: self.hash(&content) }
     }

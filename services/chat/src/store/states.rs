@@ -31,6 +31,7 @@ impl Store {
         if thread.state == ThreadState::Open {
             return tx.unchanged(thread);
         }
+        permit.confirm(Some(&tx.place()?))?;
         super::threads::refuse_second_open(&*tx.tx, permit.tenant(), thread.job.as_ref(), &thread.contact).await?;
         tx.open_again(permit.author().clone(), permit.revision()).await?;
         let reopened = tx.thread()?;

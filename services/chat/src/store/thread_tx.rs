@@ -2,7 +2,7 @@
 
 use chassis::db::WriteTx;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::entities::{attachments, messages, outbound, threads};
@@ -133,13 +133,17 @@ impl<'a> ThreadTx<'a> {
                 tenant_id: Set(self.row.tenant_id.clone()),
                 attachment_id: Set(id.as_str().to_owned()),
                 thread_id: Set(self.row.thread_id),
+                seq: Set(self.row.head_seq + 1),
             };
             attachments::Entity::insert(claim).on_conflict_do_nothing().exec_without_returning(&*self.tx).await?;
             let key = (self.row.tenant_id.clone(), id.as_str().to_owned());
             let owner = attachments::Entity::find_by_id(key).one(&*self.tx).await?;
+            let sees = |owner: &attachments::Model| {
+                let hidden = draft.author.kind == AuthorKind::Technician && owner.seq <= self.row.crew_floor_seq;
+                owner.thread_id == self.row.thread_id && !hidden
+            };
             // What the gateway hands in is not refused: it knows what the customer sent.
-            let by_gateway = draft.author.kind == AuthorKind::Customer;
-            if !by_gateway && owner.is_none_or(|owner| owner.thread_id != self.row.thread_id) {
+            if draft.author.kind != AuthorKind::Customer && !owner.as_ref().is_some_and(sees) {
                 return Err(Error::NotFound("attachment"));
             }
         }
@@ -148,7 +152,19 @@ impl<'a> ThreadTx<'a> {
 
     /// Orders the sending of a message, behind the texts for the same thread that were ordered before.
     pub(super) async fn send_out(&mut self, token: Uuid, message: Uuid, seq: u64, attempt: u32) -> Result<(), Error> {
-        self.row.last_outbound_at = self.store.clock.wall_micros().max(self.row.last_outbound_at + 1);
+        // Behind everything that waits for the number, also if the clock was set back.
+        let last: Option<i64> = outbound::Entity::find()
+            .select_only()
+            .column_as(outbound::Column::Place.max(), "place")
+            .filter(outbound::Column::TenantId.eq(self.row.tenant_id.as_str()))
+            .filter(outbound::Column::Waiting.eq(true))
+            .filter(outbound::Column::ContactNumber.eq(self.row.contact_number.as_str()))
+            .into_tuple()
+            .one(&*self.tx)
+            .await?
+            .flatten();
+        let behind = last.unwrap_or_default().max(self.row.last_outbound_at) + 1;
+        self.row.last_outbound_at = self.store.clock.wall_micros().max(behind);
         self.to_send = true;
         let row = outbound::ActiveModel {
             tenant_id: Set(self.row.tenant_id.clone()),

@@ -1,6 +1,7 @@
 //! Threads: found, locked, started.
 
 use chassis::db::WriteTx;
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -43,6 +44,7 @@ impl Store {
         let tx = self.db.write().await?;
         let tenant = permit.tenant().clone();
         hold(&tx, &tenant, &new.contact).await?;
+        permit.confirm(None)?;
         refuse_second_open(&*tx, &tenant, new.job.as_ref(), &new.contact).await?;
         let closed = with_number(&tenant, &new.contact)
             .filter(match &new.job {
@@ -159,9 +161,10 @@ pub(super) async fn find(db: &impl ConnectionTrait, tenant: &TenantId, id: Threa
     Ok(threads::Entity::find_by_id((tenant.as_str().to_owned(), id.0)).one(db).await?)
 }
 
-/// The same, held against other writers until the transaction ends: the thread's numbers are taken under this lock.
+/// The same, held against other writers until the transaction ends: the thread's numbers are taken under this lock. It is the one that
+/// lets others write rows that belong to the thread.
 pub(super) async fn lock(db: &impl ConnectionTrait, tenant: &TenantId, id: ThreadId) -> Result<Option<threads::Model>, Error> {
-    Ok(threads::Entity::find_by_id((tenant.as_str().to_owned(), id.0)).lock_exclusive().one(db).await?)
+    Ok(threads::Entity::find_by_id((tenant.as_str().to_owned(), id.0)).lock(LockType::NoKeyUpdate).one(db).await?)
 }
 
 /// Writes back what a write has changed.

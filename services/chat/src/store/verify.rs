@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chassis::db::{DatabaseUrl, Db};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -37,12 +38,17 @@ pub async fn verify(url: &DatabaseUrl, mut progress: impl FnMut(&Verified)) -> R
         after = last.clone();
         for (tenant, thread) in &keys {
             let tx = db.read().await?;
-            let found = verify_thread(&tx, tenant, *thread, &mut verified.events).await?;
+            let found = match verify_thread(&tx, tenant, *thread, &mut verified.events).await {
+                Err(Error::Corrupt(column)) => vec![format!("the column {column} holds what it cannot hold")],
+                found => found?,
+            };
             verified.findings.extend(found.into_iter().map(|what| format!("tenant {tenant}, thread {thread}: {what}")));
             verified.threads += 1;
         }
         progress(&verified);
     }
+    let orphans = orphans(&db).await?;
+    verified.findings.extend(orphans.into_iter().map(|thread| format!("thread {thread} has events and is not there")));
     db.close().await;
     Ok(verified)
 }
@@ -61,6 +67,24 @@ async fn keys_after(db: &Db, (tenant, thread): &(String, Uuid)) -> Result<Vec<(S
         .all(&db.read().await?)
         .await?;
     Ok(keys)
+}
+
+/// Threads that are gone while their events are there; a page of them is enough to know.
+async fn orphans(db: &Db) -> Result<Vec<Uuid>, Error> {
+    let event = |column: thread_events::Column| Expr::col((thread_events::Entity, column));
+    let thread = Query::select()
+        .expr(Expr::val(1))
+        .from(threads::Entity)
+        .and_where(Expr::col((threads::Entity, threads::Column::TenantId)).eq(event(thread_events::Column::TenantId)))
+        .and_where(Expr::col((threads::Entity, threads::Column::ThreadId)).eq(event(thread_events::Column::ThreadId)))
+        .to_owned();
+    let query = thread_events::Entity::find()
+        .select_only()
+        .column(thread_events::Column::ThreadId)
+        .filter(thread_events::Column::Seq.eq(1_i64))
+        .filter(Expr::exists(thread).not())
+        .limit(PAGE);
+    Ok(query.into_tuple().all(&db.read().await?).await?)
 }
 
 async fn verify_thread(db: &impl ConnectionTrait, tenant: &str, id: Uuid, events: &mut u64) -> Result<Vec<String>, Error> {
@@ -89,7 +113,7 @@ async fn verify_thread(db: &impl ConnectionTrait, tenant: &str, id: Uuid, events
     let mut findings = std::mem::take(&mut folded.broken);
     findings.extend(differences(&thread, has_open_key, &folded).into_iter().map(|column| format!("threads.{column} differs")));
     findings.extend(verify_messages(db, tenant, id, &folded).await?);
-    findings.extend(verify_outbound(db, tenant, id, &folded).await?);
+    findings.extend(verify_outbound(db, tenant, &thread, &folded).await?);
     Ok(findings)
 }
 
@@ -129,17 +153,30 @@ async fn verify_messages(db: &impl ConnectionTrait, tenant: &str, id: Uuid, fold
     Ok(unequal("message", &folded.messages, &found))
 }
 
-async fn verify_outbound(db: &impl ConnectionTrait, tenant: &str, id: Uuid, folded: &Folded) -> Result<Vec<String>, Error> {
+async fn verify_outbound(
+    db: &impl ConnectionTrait,
+    tenant: &str,
+    thread: &Thread,
+    folded: &Folded,
+) -> Result<Vec<String>, Error> {
     let rows = outbound::Entity::find()
         .filter(outbound::Column::TenantId.eq(tenant))
-        .filter(outbound::Column::ThreadId.eq(id))
+        .filter(outbound::Column::ThreadId.eq(thread.id.0))
         .all(db)
         .await?;
+    let strays = rows.iter().filter(|row| row.contact_number != thread.contact.as_str());
+    let strays: Vec<String> = strays.map(|row| format!("text out {} is for another number", row.token)).collect();
     let sending = |row: outbound::Model| {
-        let sending = Sending { message: row.message_id, attempt: row.attempt.unsigned_abs(), waiting: row.waiting };
+        let sending = Sending {
+            message: row.message_id,
+            seq: row.seq.unsigned_abs(),
+            attempt: row.attempt.unsigned_abs(),
+            waiting: row.waiting,
+        };
         (row.token, sending)
     };
-    Ok(unequal("text out", &folded.sendings, &rows.into_iter().map(sending).collect()))
+    let unequal = unequal("text out", &folded.sendings, &rows.into_iter().map(sending).collect());
+    Ok(strays.into_iter().chain(unequal).collect())
 }
 
 fn unequal<K: Ord + std::fmt::Display, V: PartialEq>(

@@ -1,8 +1,9 @@
 //! Threads as one person sees them: with what they have read, the newest message, and whether the customer wants texts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 
+use sea_orm::Order;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
@@ -12,7 +13,9 @@ use super::entities::{messages, opt_outs, read_horizons, threads};
 use super::rows::stored;
 use crate::access::guard::Subject;
 use crate::error::Error;
-use crate::model::{Audience, ContactNumber, Horizon, JobId, Message, PersonKind, Thread, ThreadId, ThreadState, ThreadView};
+use crate::model::{
+    Audience, BusinessNumber, ContactNumber, Horizon, JobId, Message, PersonKind, Thread, ThreadId, ThreadState, ThreadView,
+};
 
 /// Which threads a person asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +75,22 @@ impl Store {
         views(&tx, subject, rows).await
     }
 
+    /// The open threads of a job, and what the person has not read of each.
+    pub async fn open_of_job(&self, subject: &Subject, job: &JobId) -> Result<Vec<(Thread, u64)>, Error> {
+        let tx = self.db.read().await?;
+        let open = of_tenant(subject)
+            .filter(threads::Column::JobId.eq(job.as_str()))
+            .filter(threads::Column::State.eq(<&str>::from(ThreadState::Open)));
+        let threads: Vec<Thread> = open.all(&tx).await?.into_iter().map(Thread::try_from).collect::<Result<_, _>>()?;
+        let horizons = horizons(&tx, subject, &threads).await?;
+        let unread = |thread: Thread| {
+            let horizon = horizons.get(&thread.id.0).copied().unwrap_or_default();
+            let unread = horizon.unread(&thread, subject.kind.audience());
+            (thread, unread)
+        };
+        Ok(threads.into_iter().map(unread).collect())
+    }
+
     /// The threads behind `after` that fit, the newest event first, at most `limit`.
     pub async fn list_threads(
         &self,
@@ -100,17 +119,16 @@ impl Store {
         if filter.unread_only {
             query = query.filter(has_unread(subject));
         }
+        // Where few threads fit, SQLite must find those rather than walk through all in their order: it has no index for a sum.
+        let is_narrow = jobs.is_some() || filter.job.is_some() || filter.contact.is_some();
+        let column = Expr::col((threads::Entity, threads::Column::UpdatedAt));
+        let updated = if is_narrow { column.add(0_i64) } else { column };
+        let id = Expr::col((threads::Entity, threads::Column::ThreadId));
         if let Some(after) = after {
-            let older = threads::Column::UpdatedAt.lt(after.updated_at);
-            let same = threads::Column::UpdatedAt.eq(after.updated_at).and(threads::Column::ThreadId.lt(after.thread.0));
-            query = query.filter(older.or(same));
+            let place = Expr::tuple([updated.clone(), id.clone()]);
+            query = query.filter(place.lt(Expr::tuple([Expr::val(after.updated_at), Expr::val(after.thread.0)])));
         }
-        let rows = query
-            .order_by_desc(threads::Column::UpdatedAt)
-            .order_by_desc(threads::Column::ThreadId)
-            .limit(limit)
-            .all(&tx)
-            .await?;
+        let rows = query.order_by(updated, Order::Desc).order_by(id, Order::Desc).limit(limit).all(&tx).await?;
         views(&tx, subject, rows).await
     }
 }
@@ -150,7 +168,7 @@ async fn views(db: &impl ConnectionTrait, subject: &Subject, rows: Vec<threads::
     let opted_out = opted_out(db, subject, &threads).await?;
     let view = |thread: Thread| ThreadView {
         horizon: horizons.get(&thread.id.0).copied().unwrap_or_default(),
-        opted_out: opted_out.contains(&(thread.contact.as_str().to_owned(), thread.business.as_str().to_owned())),
+        opted_out: opted_out.get(thread.contact.as_str()).is_some_and(|refused| concerns(refused, &thread.business)),
         last_message: newest.remove(&thread.id.0),
         audience,
         thread,
@@ -159,6 +177,9 @@ async fn views(db: &impl ConnectionTrait, subject: &Subject, rows: Vec<threads::
 }
 
 async fn horizons(db: &impl ConnectionTrait, subject: &Subject, threads: &[Thread]) -> Result<HashMap<Uuid, Horizon>, Error> {
+    if threads.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows = read_horizons::Entity::find()
         .filter(read_horizons::Column::TenantId.eq(subject.tenant.as_str()))
         .filter(read_horizons::Column::PersonId.eq(subject.person.as_str()))
@@ -191,12 +212,26 @@ async fn newest_messages(
     rows.into_iter().map(|row| Ok((row.thread_id, row.try_into()?))).collect()
 }
 
-async fn opted_out(db: &impl ConnectionTrait, subject: &Subject, threads: &[Thread]) -> Result<HashSet<(String, String)>, Error> {
+/// The numbers of the tenant that each of these customers refuses.
+async fn opted_out(
+    db: &impl ConnectionTrait,
+    subject: &Subject,
+    threads: &[Thread],
+) -> Result<HashMap<String, Vec<String>>, Error> {
     let rows = opt_outs::Entity::find()
         .filter(opt_outs::Column::TenantId.eq(subject.tenant.as_str()))
         .filter(opt_outs::Column::ContactNumber.is_in(threads.iter().map(|thread| thread.contact.as_str())))
         .filter(opt_outs::Column::OptedOut.eq(true))
         .all(db)
         .await?;
-    Ok(rows.into_iter().map(|row| (row.contact_number, row.business_number)).collect())
+    let mut refused: HashMap<String, Vec<String>> = HashMap::new();
+    for row in rows {
+        refused.entry(row.contact_number).or_default().push(row.business_number);
+    }
+    Ok(refused)
+}
+
+/// Whether one of these refusals is of this number; of one that is not known it may be.
+fn concerns(refused: &[String], business: &BusinessNumber) -> bool {
+    business.is_empty() || refused.iter().any(|number| number == business.as_str())
 }

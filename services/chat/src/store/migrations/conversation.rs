@@ -100,7 +100,8 @@ impl MigrationTrait for Conversation {
         index(manager, "outbound_in_order", "outbound", &["tenant_id", "waiting", "contact_number", "place"]).await?;
         index(manager, "outbound_by_provider", "outbound", &["tenant_id", "provider", "provider_message_id"]).await?;
 
-        manager.create_table(thread_table("attachments", &["attachment_id"], vec![string("attachment_id")])).await?;
+        let attachments = vec![string("attachment_id"), big_integer("seq")];
+        manager.create_table(thread_table("attachments", &["attachment_id"], attachments)).await?;
 
         let opt_outs = Table::create()
             .table("opt_outs")
