@@ -136,3 +136,37 @@ fn watchers_that_leave_together_leave_nothing_behind() {
         assert!(lock(&fanout.threads).is_empty());
     }
 }
+
+/// The news of another history: the same number, another tag.
+fn forked(seq: u64) -> News {
+    let mut news = news(seq, "other");
+    news.events.iter_mut().for_each(|event| event.at.tag = 2);
+    news
+}
+
+#[test]
+fn a_ring_does_not_mix_two_histories() {
+    let fanout = Fanout::default();
+    let watcher = fanout.register(key());
+    for seq in 1..=4 {
+        fanout.publish(&news(seq, "x"));
+    }
+    fanout.publish(&forked(3));
+    assert_eq!(seqs(watcher.after(2, 10)), Some(vec![3]), "what followed the other 3 is gone");
+    fanout.publish(&news(4, "x"));
+    assert_eq!(seqs(watcher.after(2, 10)), None, "4 names another predecessor");
+    assert_eq!(seqs(watcher.after(3, 10)), Some(vec![4]));
+}
+
+#[test]
+fn what_the_store_does_not_have_is_forgotten() {
+    let fanout = Fanout::default();
+    let watcher = fanout.register(key());
+    for seq in 1..=4 {
+        fanout.publish(&news(seq, "x"));
+    }
+    watcher.forget(&news(2, "x").thread);
+    assert_eq!((watcher.head(), seqs(watcher.after(2, 10))), (2, None));
+    fanout.publish(&forked(3));
+    assert_eq!(watcher.head(), 3);
+}
