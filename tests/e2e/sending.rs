@@ -240,3 +240,19 @@ async fn a_send_that_waited_for_its_turn_is_not_written_when_access_is_gone_by_t
     olga.read_to(1).await;
     assert_eq!(olga.bodies, ["the first"]);
 }
+
+#[tokio::test]
+async fn a_repeated_send_that_waited_for_its_turn_is_not_answered_when_access_is_gone_by_then() {
+    let running = Running::pair().await;
+    let company = Company::open(&running.callers().await).await;
+    try_send(&company.tina, &company.thread, "1", "once").await.expect("sent");
+    let writer = hold_writers(&running.chat_database().await).await;
+    let (tina, thread) = (company.tina.clone(), company.thread.clone());
+    let again = tokio::spawn(async move { try_send(&tina, &thread, "1", "once").await });
+    // A stream that opens in between has come after the send.
+    let _olga = company.watch(&company.olga).await;
+    company.heard(company.permit("tina", false, false).await).await;
+    writer.rollback().await.expect("freed");
+    let refused = refusal(again.await.expect("answered"));
+    assert!(["CHAT_PERMISSION_REQUIRED", "STORE_UNAVAILABLE"].contains(&refused.as_str()), "{refused}");
+}
