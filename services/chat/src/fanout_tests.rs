@@ -3,10 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{
-    Audience, Author, Body, BusinessNumber, ContactNumber, MessageKind, Payload, Position, TenantId, Thread, ThreadId,
-    ThreadState,
-};
+use crate::model::{Audience, Author, Body, MessageKind, Payload, Position, TenantId, Thread, ThreadId};
 
 fn key() -> ThreadKey {
     ThreadKey { tenant: TenantId::trusted("acme"), thread: ThreadId(Uuid::from_u128(1)) }
@@ -34,25 +31,8 @@ fn event(seq: u64, body: &str) -> Event {
 
 /// The news of a commit that made this event.
 fn news(seq: u64, body: &str) -> News {
-    let thread = Thread {
-        id: key().thread,
-        job: None,
-        contact: ContactNumber::trusted("+15550100".into()),
-        business: BusinessNumber::default(),
-        state: ThreadState::Open,
-        head: Position { seq, tag: 1 },
-        crew_head: Position { seq, tag: 1 },
-        floor: Position::default(),
-        crew_floor: 0,
-        crew_floor_inbound: 0,
-        inbound_count: seq,
-        last_message: seq,
-        crew_last_message: seq,
-        last_outbound_at: 0,
-        closed_at: 0,
-        created_at: 0,
-        updated_at: 0,
-    };
+    let at = Position { seq, tag: 1 };
+    let thread = Thread { head: at, crew_head: at, ..Thread::untouched(key().thread) };
     News { key: key(), thread, left: None, events: vec![event(seq, body)], to_send: false }
 }
 

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{BusinessNumber, ContactNumber, Position, Thread, ThreadKey, ThreadState};
+use crate::model::{Thread, ThreadKey};
 
 fn subject(person: &str, kind: PersonKind) -> Subject {
     Subject { tenant: TenantId::trusted("acme"), person: PersonId::trusted(person), kind }
@@ -14,25 +14,7 @@ fn thread(number: u128) -> ThreadId {
 }
 
 fn news(number: u128, job: &str, left: Option<&str>) -> News {
-    let thread = Thread {
-        id: thread(number),
-        job: Some(JobId::trusted(job)),
-        contact: ContactNumber::trusted("+15550100".into()),
-        business: BusinessNumber::default(),
-        state: ThreadState::Open,
-        head: Position::default(),
-        crew_head: Position::default(),
-        floor: Position::default(),
-        crew_floor: 0,
-        crew_floor_inbound: 0,
-        inbound_count: 0,
-        last_message: 0,
-        crew_last_message: 0,
-        last_outbound_at: 0,
-        closed_at: 0,
-        created_at: 0,
-        updated_at: 0,
-    };
+    let thread = Thread { job: Some(JobId::trusted(job)), ..Thread::untouched(thread(number)) };
     let key = ThreadKey { tenant: TenantId::trusted("acme"), thread: thread.id };
     News { key, thread, left: left.map(JobId::trusted), events: Vec::new(), to_send: false }
 }

@@ -3,32 +3,14 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{BusinessNumber, ContactNumber, JobId, Position};
+use crate::model::JobId;
 
 const NOW: i64 = 1_000_000_000_000_000;
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 fn open(number: u128, job: Option<&str>) -> Candidate {
-    let thread = Thread {
-        id: ThreadId(Uuid::from_u128(number)),
-        job: job.map(JobId::trusted),
-        contact: ContactNumber::trusted("+15550100".into()),
-        business: BusinessNumber::default(),
-        state: ThreadState::Open,
-        head: Position::default(),
-        crew_head: Position::default(),
-        floor: Position::default(),
-        crew_floor: 0,
-        crew_floor_inbound: 0,
-        inbound_count: 0,
-        last_message: 0,
-        crew_last_message: 0,
-        last_outbound_at: 0,
-        closed_at: 0,
-        created_at: 0,
-        updated_at: 0,
-    };
+    let thread = Thread { job: job.map(JobId::trusted), ..Thread::untouched(ThreadId(Uuid::from_u128(number))) };
     Candidate { thread, under_way: false }
 }
 

@@ -110,3 +110,29 @@ impl ThreadView {
         self.horizon.unread(&self.thread, self.audience)
     }
 }
+
+#[cfg(test)]
+impl Thread {
+    /// An open thread in which nothing has happened.
+    pub fn untouched(id: ThreadId) -> Self {
+        Self {
+            id,
+            job: None,
+            contact: ContactNumber::trusted("+15550100".into()),
+            business: BusinessNumber::default(),
+            state: ThreadState::Open,
+            head: Position::default(),
+            crew_head: Position::default(),
+            floor: Position::default(),
+            crew_floor: 0,
+            crew_floor_inbound: 0,
+            inbound_count: 0,
+            last_message: 0,
+            crew_last_message: 0,
+            last_outbound_at: 0,
+            closed_at: 0,
+            created_at: 0,
+            updated_at: 0,
+        }
+    }
+}
