@@ -27,7 +27,7 @@ pub enum Wish {
     Read,
     /// Write into a thread.
     Send,
-    /// Start a thread.
+    /// Start a thread, or say what holds for a customer's number.
     Start,
     /// Close a thread, or open it again.
     Manage,
