@@ -61,6 +61,8 @@ pub struct InboxWatch {
 struct Scan {
     jobs: VisibleJobs,
     after: Option<ListPlace>,
+    /// The threads met so far, where those that are not met have to be looked at by themselves.
+    met: Option<HashSet<ThreadId>>,
 }
 
 /// What would be told, if the guard agrees.
@@ -98,7 +100,7 @@ impl InboxWatch {
             going: VecDeque::new(),
             jobs: HashSet::new(),
             looked_at: None,
-            scans: VecDeque::from([Scan { jobs: None, after: None }]),
+            scans: VecDeque::from([Scan { jobs: None, after: None, met: None }]),
             recheck: VecDeque::new(),
             snapshot_told: false,
             truncated: false,
@@ -122,7 +124,7 @@ impl InboxWatch {
                 // The first of the scans has waited for it.
                 self.scans.iter_mut().for_each(|scan| scan.jobs = Some(visible.iter().cloned().collect()));
             } else if !new.is_empty() {
-                self.scans.push_back(Scan { jobs: Some(new), after: None });
+                self.scans.push_back(Scan { jobs: Some(new), after: None, met: None });
             }
             self.jobs = visible;
             self.drop_hidden()?;
@@ -173,8 +175,13 @@ impl InboxWatch {
         let full = self.shown.len() >= MAX_SHOWN;
         let Some(scan) = self.scans.front_mut() else { return Ok(false) };
         scan.after = views.last().map(|last| ListPlace { updated_at: last.thread.updated_at, thread: last.thread.id });
+        if let Some(met) = &mut scan.met {
+            met.extend(views.iter().map(|view| view.thread.id));
+        }
         if views.len() < BATCH || full {
-            self.scans.pop_front();
+            let met = self.scans.pop_front().and_then(|scan| scan.met);
+            // Kept here and not in the mailbox, which they would fill again.
+            self.recheck.extend(met.into_iter().flat_map(|met| self.shown.threads().filter(move |thread| !met.contains(thread))));
         }
         self.ready.extend(views);
         Ok(true)
@@ -186,10 +193,8 @@ impl InboxWatch {
             match self.slot.take(BATCH) {
                 ToRead::Threads(ids) => ids,
                 ToRead::Everything => {
-                    // What is shown, each by itself; and what may have come.
-                    self.recheck = self.shown.threads().collect();
                     let jobs = (self.subject.kind == PersonKind::Technician).then(|| self.jobs.iter().cloned().collect());
-                    self.scans.push_back(Scan { jobs, after: None });
+                    self.scans.push_back(Scan { jobs, after: None, met: Some(HashSet::new()) });
                     return Ok(true);
                 }
             }
