@@ -1,67 +1,29 @@
-//! The two services as processes of their own, with a wire between them that can be cut.
+//! The two services as processes of their own, with a wire between them that can be cut and slowed.
 
 use std::net::SocketAddr;
 
 use crewline::party::Pair;
 use tempfile::TempDir;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use crate::running::{Running, command};
+use crate::wire::Wire;
 
-/// Both services as processes of their own, with a wire between them that can be cut.
+/// Both services as processes of their own.
 pub struct Apart {
-    permissions: Running,
-    chat: Running,
+    pub permissions: Running,
+    pub chat: Running,
     pub wire: Wire,
+    signing_key: String,
     _keys: TempDir,
-}
-
-/// A proxy on loopback. While it is cut it passes nothing on, and nobody is told: as a network does.
-pub struct Wire {
-    whole: watch::Sender<bool>,
-    address: SocketAddr,
-}
-
-impl Wire {
-    async fn to(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("its address");
-        let whole = watch::Sender::new(true);
-        let state = whole.subscribe();
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(carry(near, target, state.clone()));
-            }
-        });
-        Self { whole, address }
-    }
-
-    pub fn cut(&self) {
-        self.whole.send_replace(false);
-    }
-
-    pub fn mend(&self) {
-        self.whole.send_replace(true);
-    }
-}
-
-async fn carry(mut near: TcpStream, target: SocketAddr, mut whole: watch::Receiver<bool>) {
-    let Ok(mut far) = TcpStream::connect(target).await else { return };
-    loop {
-        if whole.wait_for(|whole| *whole).await.is_err() {
-            return;
-        }
-        tokio::select! {
-            _ = copy_bidirectional(&mut near, &mut far) => return,
-            cut = whole.wait_for(|whole| !*whole) => if cut.is_err() { return },
-        }
-    }
 }
 
 impl Apart {
     pub async fn start() -> Self {
+        Self::with(&[], &[]).await
+    }
+
+    /// With configuration for either.
+    pub async fn with(for_permissions: &[(&str, &str)], for_chat: &[(&str, &str)]) -> Self {
         let keys = TempDir::new().expect("a folder");
         let (signing, verifying) = (keys.path().join("signing.pem"), keys.path().join("verifying.pem"));
         let made = command(keys.path())
@@ -72,15 +34,28 @@ impl Apart {
             .status()
             .expect("the binary");
         assert!(made.success());
-        let (signing, verifying) = (signing.display().to_string(), verifying.display().to_string());
-        let key = [("CREWLINE_IDENTITY__SIGNING_KEY_FILE", signing.as_str())];
+        let (signing_key, verifying) = (signing.display().to_string(), verifying.display().to_string());
         let public = [("CREWLINE_IDENTITY__VERIFYING_KEY_FILE", verifying.as_str())];
-        let permissions = Running::start("permissions", &public).await;
+        let permissions = Running::start("permissions", &[&public, for_permissions].concat()).await;
         let wire = Wire::to(permissions.endpoints.permissions.expect("permissions")).await;
-        let url = format!("http://{}", wire.address);
-        let chat = Running::start("chat", &[key[0], ("CREWLINE_CHAT__PERMISSIONS_URL", &url)]).await;
+        let chat = node(&signing_key, wire.address, for_chat).await;
         std::fs::copy(&signing, chat.data_dir().join("signing-key.pem")).expect("a key for the callers");
-        Self { permissions, chat, wire, _keys: keys }
+        Self { permissions, chat, wire, signing_key, _keys: keys }
+    }
+
+    /// Another node of the chat service, which finds the permissions service at this address.
+    pub async fn another_node(&self, permissions: SocketAddr) -> Running {
+        node(&self.signing_key, permissions, &[]).await
+    }
+
+    /// Ends the permissions service, as an operator does.
+    pub async fn stop_permissions(&mut self) {
+        assert!(self.permissions.terminate().await.success());
+    }
+
+    /// Starts it again.
+    pub async fn start_permissions(&mut self) {
+        self.permissions.restart().await;
     }
 
     pub async fn callers(&self) -> Pair {
@@ -89,4 +64,10 @@ impl Apart {
         endpoints.permissions = self.permissions.endpoints.permissions;
         Pair::new(&config, endpoints).await.expect("a signing key")
     }
+}
+
+async fn node(signing_key: &str, permissions: SocketAddr, environment: &[(&str, &str)]) -> Running {
+    let url = format!("http://{permissions}");
+    let own = [("CREWLINE_IDENTITY__SIGNING_KEY_FILE", signing_key), ("CREWLINE_CHAT__PERMISSIONS_URL", &url)];
+    Running::start("chat", &[&own, environment].concat()).await
 }

@@ -24,6 +24,7 @@ fn meant_for(service: &str, method: &str) -> &'static [&'static str] {
     let reads = method.starts_with("Get") || method.starts_with("List");
     match (service, method) {
         ("AccessService", "WatchAccess") => &["enforce"],
+        ("AccessService", "ListNodes") => &["enforce", "operator"],
         ("AccessService", _) => &["enforce", "admin", "operator"],
         ("DirectoryService", "GetPerson" | "ListPeople") => &["admin", "operator", "dispatch"],
         ("DirectoryService", "CreatePerson" | "UpdatePerson") => &["admin", "dispatch"],
@@ -43,7 +44,7 @@ fn meant_for(service: &str, method: &str) -> &'static [&'static str] {
 }
 
 /// Every RPC of a package, as its path, and for whom it is meant.
-fn rpcs(package: &str) -> BTreeMap<String, Vec<&'static str>> {
+pub fn rpcs(package: &str) -> BTreeMap<String, Vec<&'static str>> {
     let descriptors = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).expect("descriptors");
     let mut rpcs = BTreeMap::new();
     for file in descriptors.file.iter().filter(|file| file.package() == package) {

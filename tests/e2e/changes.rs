@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::company::{Company, JOB};
 use crate::reader::Reader;
 use crate::running::PATIENCE;
+use crate::waiting::when_known;
 
 pub const VIEW: &str = "view_customer_chats";
 pub const FULL: &str = "allow_full_access_to_customer_chats";
@@ -113,7 +114,8 @@ impl Company {
     pub async fn heard(&self, revision: u64) {
         let began = Instant::now();
         loop {
-            let mut stream = Reader::open(&self.olga, &self.thread).await;
+            let open = async || Reader::try_open_at(&self.olga, &self.thread, Position::AfterSeq(0)).await;
+            let mut stream = when_known(open).await.expect("a stream");
             let heard = stream.until(|frame| if let Frame::Opened(opened) = frame { Some(opened.access_revision) } else { None });
             if heard.await >= revision {
                 return;

@@ -29,10 +29,18 @@ pub struct Company {
 
 impl Company {
     pub async fn open(callers: &Pair) -> Self {
+        let (mut company, assigned) = Self::without_thread(callers).await;
+        company.thread = company.start_thread(JOB, CUSTOMER).await;
+        company.heard(assigned).await;
+        company
+    }
+
+    /// The same, with no need for a chat service, and the revision that it is complete at.
+    pub async fn without_thread(callers: &Pair) -> (Self, u64) {
         let tenant = format!("t{}", Uuid::new_v4().simple());
         let person = |kind, id| callers.person(kind, id, &tenant).expect("a token");
         let service = |scope| callers.service(scope, &tenant).expect("a token");
-        let mut company = Self {
+        let company = Self {
             admin: person("admin", "ada"),
             dispatch: service("dispatch"),
             carrier: service("carrier"),
@@ -56,9 +64,7 @@ impl Company {
             set_permissions(&company.admin, id, true, full).await.expect("permissions");
         }
         let assigned = company.assign("1", &["tina", "theo", "vera"]).await;
-        company.thread = company.start_thread(JOB, CUSTOMER).await;
-        company.heard(assigned).await;
-        company
+        (company, assigned)
     }
 
     /// Starts a thread, when the chat service has heard of the office.

@@ -113,7 +113,7 @@ async fn a_text_that_is_not_acknowledged_is_handed_out_again_with_its_token_and_
 
 #[tokio::test]
 async fn a_text_that_nobody_ever_acknowledges_fails_where_everybody_sees_it() {
-    let running = with_lease("100", "3").await;
+    let running = with_lease("1000", "3").await;
     let company = Company::open(&running.callers().await).await;
     let mut gateway = Gateway::open(&company.carrier).await;
     let mut tina = company.watch(&company.tina).await;

@@ -9,6 +9,7 @@ use pb::watch_access_response::Frame as Told;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
+use uuid::Uuid;
 
 use crate::running::PATIENCE;
 use crate::tokens::{Claims, Mint, with_token};
@@ -36,9 +37,9 @@ pub struct TenantFacts {
     pub jobs: BTreeMap<String, pb::JobAccess>,
 }
 
-/// The hello of a node that knows nothing.
+/// The hello of a node that has just started, and knows nothing.
 pub fn hello() -> pb::Hello {
-    pb::Hello { node_id: "node".into(), incarnation: "1".into(), ..Default::default() }
+    pb::Hello { node_id: "node".into(), incarnation: Uuid::new_v4().to_string(), ..Default::default() }
 }
 
 impl Node {
@@ -59,9 +60,21 @@ impl Node {
 
     /// Opens a watch, says hello and takes the snapshot in.
     pub async fn with_snapshot(mint: &Mint, tenants: &[&str]) -> Self {
+        Self::saying(mint, tenants, hello()).await
+    }
+
+    /// The same, with a hello of one's own, which must name no epoch.
+    pub async fn saying(mint: &Mint, tenants: &[&str], hello: pb::Hello) -> Self {
         let mut node = Self::connect(mint, tenants).await;
-        node.say(Say::Hello(hello())).await;
+        node.say(Say::Hello(hello)).await;
         node.take_snapshot().await;
+        node
+    }
+
+    /// A node that knows everything, and holds a lease.
+    pub async fn with_lease(mint: &Mint, tenants: &[&str]) -> Self {
+        let mut node = Self::with_snapshot(mint, tenants).await;
+        node.renew().await;
         node
     }
 
@@ -122,10 +135,14 @@ impl Node {
         }
     }
 
-    /// Renews, and takes in what comes before the answer: those changes, and the revision of the answer.
+    /// Renews and acknowledges all that it knows, and takes in what comes before the answer: those changes, and the revision of the answer.
     pub async fn renew(&mut self) -> (Vec<pb::AccessChange>, u64) {
-        self.renewals += 1;
-        self.say(Say::Renew(pb::Renew { n: self.renewals, applied: self.facts.revision })).await;
+        self.renew_holding_back(self.facts.revision).await
+    }
+
+    /// The same, acknowledging no more than `applied`.
+    pub async fn renew_holding_back(&mut self, applied: u64) -> (Vec<pb::AccessChange>, u64) {
+        self.acknowledge(applied).await;
         let mut changes = Vec::new();
         loop {
             match self.frame().await.expect("a watch that lives") {
@@ -134,7 +151,7 @@ impl Node {
                     changes.push(change);
                 }
                 Some(Told::Checkpoint(checkpoint)) => self.facts.advance(checkpoint.revision),
-                Some(Told::Renewed(renewed)) => {
+                Some(Told::Lease(renewed)) => {
                     assert_eq!(renewed.n, self.renewals, "each renewal is answered in its turn");
                     assert_eq!(renewed.revision, self.facts.revision, "the cursor was moved to it before");
                     return (changes, renewed.revision);
@@ -142,6 +159,12 @@ impl Node {
                 other => panic!("{other:?} before the answer"),
             }
         }
+    }
+
+    /// Renews, and does not wait for the answer.
+    pub async fn acknowledge(&mut self, applied: u64) {
+        self.renewals += 1;
+        self.say(Say::Renew(pb::Renew { n: self.renewals, applied })).await;
     }
 }
 

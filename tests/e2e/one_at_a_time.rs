@@ -23,7 +23,7 @@ async fn hold_reading(chat: &DatabaseConnection) -> DatabaseTransaction {
 }
 
 /// Waits until somebody waits for it.
-async fn until_waited_for(held: &DatabaseTransaction) {
+pub async fn until_waited_for(held: &DatabaseTransaction) {
     let engine = held.get_database_backend();
     if engine == DbBackend::Postgres {
         let waits = "SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))";

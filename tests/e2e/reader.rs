@@ -99,6 +99,13 @@ impl Reader {
         }
     }
 
+    /// Reads until the event `seq` has come, however often the stream has to hold on the way.
+    pub async fn hold_and_read_to(&mut self, seq: u64) {
+        while self.seq < seq {
+            self.until(|frame| matches!(frame, Frame::Events(_)).then_some(())).await;
+        }
+    }
+
     /// Reads until a frame for which `wanted` gives something.
     pub async fn until<T>(&mut self, wanted: impl Fn(&Frame) -> Option<T>) -> T {
         let began = Instant::now();

@@ -32,8 +32,11 @@ pub struct Running {
     pub endpoints: Endpoints,
 }
 
-/// The path of the binary: `tests/run` builds it first.
+/// The path of the binary: `CREWLINE_BIN`, or that of the same build profile. `tests/run` builds it first.
 pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("CREWLINE_BIN") {
+        return path.into();
+    }
     let tests = std::env::current_exe().expect("this test");
     let path = tests.parent().and_then(Path::parent).expect("the target directory").join("crewline");
     assert!(path.is_file(), "{} is not there: run `cargo build` first, or tests/run", path.display());
@@ -83,6 +86,11 @@ impl Running {
         running
     }
 
+    /// Configures what later starts of this process find.
+    pub fn configure(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
     pub fn data_dir(&self) -> &Path {
         self.folder.path()
     }
@@ -111,6 +119,21 @@ impl Running {
         self.child.wait().expect("ended");
     }
 
+    /// The process stands still as it is (SIGSTOP).
+    pub fn stop(&self) {
+        self.signal("-STOP");
+    }
+
+    /// A process that stood still goes on (SIGCONT).
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(signal).arg(self.process_id().to_string()).status().expect("kill");
+        assert!(sent.success(), "{signal}: {sent}");
+    }
+
     /// Starts the process again, in the same directory and on the same ports, and waits until it serves.
     pub async fn restart(&mut self) {
         self.child = spawn(self.role, &self.environment, self.folder.path());
@@ -126,8 +149,7 @@ impl Running {
 
     /// Sends SIGTERM and waits for the end.
     pub async fn terminate(&mut self) -> ExitStatus {
-        let killed = Command::new("kill").arg(self.process_id().to_string()).status().expect("kill");
-        assert!(killed.success());
+        self.signal("-TERM");
         self.exit().await
     }
 

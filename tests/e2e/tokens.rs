@@ -42,7 +42,8 @@ impl Mint {
     pub fn of(running: &Running) -> Self {
         let pem = std::fs::read(running.data_dir().join("signing-key.pem")).expect("the key");
         let connect = |address: Option<std::net::SocketAddr>| {
-            let url = format!("http://{}", address.expect("an address"));
+            // Where a service does not run, nobody listens.
+            let url = address.map_or_else(|| "http://127.0.0.1:9".to_owned(), |address| format!("http://{address}"));
             Endpoint::from_shared(url).expect("a url").connect_lazy()
         };
         Self {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use chat::acknowledge_outbound_request::Result as Outcome;
 use chat::{Accepted, Audience, DeliveryStatus, OutboundText, Rejected, TryLater};
@@ -19,7 +20,8 @@ use crate::gateway::{Gateway, by_provider_id, by_token, provider_id};
 use crate::opting_out::text_to;
 use crate::records::Records;
 use crate::refusals::outcome;
-use crate::running::Running;
+use crate::running::{PATIENCE, Running};
+use crate::waiting::when_known;
 
 pub const JOBS: [&str; 3] = [JOB, "1002", "1003"];
 const CONTACTS: [&str; 3] = [CUSTOMER, "+15550100777", "+15550100888"];
@@ -119,7 +121,7 @@ impl World {
 
     /// Does it: what came of it.
     pub async fn perform(&self, act: &Act) -> String {
-        let outcome = outcome(self.try_perform(act).await);
+        let outcome = outcome(when_known(async || self.try_perform(act).await).await);
         assert!(
             !["INTERNAL", "UNKNOWN_METHOD", "INVALID_FIELD", "ACCESS_UNKNOWN"].contains(&outcome.as_str()),
             "{act:?}: {outcome}"
@@ -193,7 +195,7 @@ impl World {
                 self.company.carrier.carrier().record_notification(record).await?;
             }
             Act::Report { text, status, by_id } => self.report(text, status, by_id).await?,
-            Act::Acknowledge { outcome } => self.acknowledge(outcome).await?,
+            Act::Acknowledge { outcome } => drop(self.acknowledge(outcome).await),
         }
         Ok(())
     }
@@ -210,17 +212,20 @@ impl World {
         self.gateway.lock().await.report(name, status).await.map(|_| ())
     }
 
-    /// The gateway takes a text, if one is there, and says what became of it: mostly that the provider took it.
-    async fn acknowledge(&self, outcome: usize) -> Result<(), Status> {
+    /// The gateway takes a text, and says what became of it: mostly that the provider took it. Whether there was one.
+    async fn acknowledge(&self, outcome: usize) -> bool {
         let mut gateway = self.gateway.lock().await;
-        let Some(text) = gateway.next_within(std::time::Duration::from_millis(100)).await else { return Ok(()) };
+        let Some(text) = gateway.next_within(Duration::from_millis(100)).await else { return false };
         self.taken.lock().expect("whole").push(text.clone());
         let outcome = match outcome {
             0 => Outcome::Rejected(Rejected { error: "a landline".into() }),
             1 => Outcome::TryLater(TryLater {}),
             _ => Outcome::Accepted(Accepted { provider: "test".into(), provider_message_id: provider_id(&text.token) }),
         };
-        gateway.acknowledge(&text.token, outcome).await.map(|_| ())
+        // Until it is heard: what nobody answers for is handed out again only when its lease of 30 s has run out.
+        let result = chat::AcknowledgeOutboundRequest { token: text.token, result: Some(outcome) };
+        self.company.carrier.acknowledge_outbound(result).await.expect("acknowledged");
+        true
     }
 
     fn thread(&self, number: usize) -> String {
@@ -235,25 +240,42 @@ impl World {
         }
     }
 
-    /// The gateway takes everything that waits.
+    /// The gateway takes everything that waits: however much that is, it must go on.
     pub async fn send_everything(&self) {
-        crate::waiting::until("all is sent", async || {
-            self.acknowledge(9).await.expect("acknowledged");
+        let (mut fewest, mut since) = (usize::MAX, Instant::now());
+        loop {
+            while self.acknowledge(9).await {}
             let mut queued = 0;
-            for thread in calls::list_all(&self.company.olga).await {
-                let messages = calls::try_messages(&self.company.olga, &thread.thread_id).await.expect("messages");
+            for thread in self.threads_of_the_office().await {
+                let messages = self.messages(&thread.thread_id).await;
                 queued += messages.iter().filter(|message| message.delivery_status() == DeliveryStatus::Queued).count();
             }
-            (queued == 0).then_some(())
-        })
-        .await;
+            if queued == 0 {
+                return;
+            }
+            if queued < fewest {
+                (fewest, since) = (queued, Instant::now());
+            }
+            assert!(since.elapsed() < PATIENCE, "{queued} texts are not handed out");
+        }
+    }
+
+    /// All threads, as the office lists them.
+    pub async fn threads_of_the_office(&self) -> Vec<chat::Thread> {
+        let list = async || calls::try_list_all(&self.company.olga, chat::ListThreadsRequest::default()).await;
+        when_known(list).await.expect("listed")
+    }
+
+    /// All messages of a thread, as the office sees them.
+    async fn messages(&self, thread: &str) -> Vec<chat::Message> {
+        when_known(async || calls::try_messages(&self.company.olga, thread).await).await.expect("messages")
     }
 
     /// Each text that was handed out is a person's, once for each sending, and what was sent once came in order.
     pub async fn assert_sent_in_order(&self) {
         let taken = self.taken.lock().expect("whole").clone();
-        for thread in calls::list_all(&self.company.olga).await {
-            let messages = calls::try_messages(&self.company.olga, &thread.thread_id).await.expect("messages");
+        for thread in self.threads_of_the_office().await {
+            let messages = self.messages(&thread.thread_id).await;
             let messages: BTreeMap<&str, &chat::Message> =
                 messages.iter().map(|message| (message.message_id.as_str(), message)).collect();
             let mut sendings: BTreeMap<u64, Vec<&str>> = BTreeMap::new();

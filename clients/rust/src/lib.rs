@@ -24,6 +24,7 @@ pub mod subscription;
 pub mod thread;
 pub mod token;
 
+mod line;
 mod pool;
 mod transport;
 

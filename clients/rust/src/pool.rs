@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tonic::transport::{Channel, Endpoint};
 
+use crate::line::connect_lazily;
+
 /// Streams on a connection before another one is opened: half of what the server accepts.
 const STREAMS_ON_A_CONNECTION: usize = 100;
 /// With so many, streams crowd together up to what the server accepts.
@@ -42,7 +44,7 @@ impl StreamConnections {
         match emptiest {
             Some(found) if found.has_room() || connections.len() >= MAX_CONNECTIONS => found.place(),
             _ => {
-                let new = Connection { channel: self.endpoint.connect_lazy(), streams: Arc::new(()) };
+                let new = Connection { channel: connect_lazily(&self.endpoint), streams: Arc::new(()) };
                 let place = new.place();
                 connections.push(new);
                 place

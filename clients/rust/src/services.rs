@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tonic::transport::Endpoint;
 
+use crate::line::connect_lazily;
 use crate::pool::StreamConnections;
 use crate::transport::{Connections, Transport};
 
@@ -52,7 +53,7 @@ fn transport(url: &str) -> Result<Transport, NotAUrl> {
         .keep_alive_while_idle(true);
     let windows =
         |stream, connection| endpoint.clone().initial_stream_window_size(stream).initial_connection_window_size(connection);
-    let calls = windows(CALL_WINDOW, CALLS_WINDOW).connect_lazy();
+    let calls = connect_lazily(&windows(CALL_WINDOW, CALLS_WINDOW));
     let streams = StreamConnections::new(windows(STREAM_WINDOW, STREAMS_WINDOW));
     Ok(Transport(Some(Arc::new(Connections { calls, streams }))))
 }

@@ -2,6 +2,8 @@
 
 mod error;
 mod postgres;
+#[cfg(feature = "simulation")]
+mod simulated;
 mod sqlite;
 mod url;
 
@@ -11,15 +13,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::metrics::Counter;
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions};
+#[cfg(not(feature = "simulation"))]
+use sea_orm::{DatabaseConnection as Connection, TransactionTrait};
 use sea_orm_migration::MigratorTrait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::error::DbError;
+#[cfg(feature = "simulation")]
+use self::simulated::Connection;
+#[cfg(feature = "simulation")]
+pub use self::simulated::Tx;
 pub use self::url::{BadDatabaseUrl, DatabaseUrl};
+
+/// A transaction. Dropped without a commit it is rolled back.
+#[cfg(not(feature = "simulation"))]
+pub use sea_orm::DatabaseTransaction as Tx;
 
 /// Writes that may be under way or wait; one more is refused.
 const MAX_WRITES: usize = 256;
@@ -37,35 +46,45 @@ pub struct Db {
 }
 
 #[derive(Clone, Debug)]
-struct Connections {
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
+struct Connections<C = Connection> {
+    writer: C,
+    reader: C,
 }
 
 /// A write transaction. Dropped without a commit it is rolled back.
 #[derive(Debug)]
 pub struct WriteTx {
-    tx: DatabaseTransaction,
+    tx: Tx,
     _place: OwnedSemaphorePermit,
 }
 
 impl Db {
     /// Opens the database and brings its schema up to date.
     pub async fn open<M: MigratorTrait>(url: &DatabaseUrl) -> Result<Self, DbError> {
-        let connections = match url {
-            DatabaseUrl::Sqlite(path) => sqlite::open::<M>(path).await?,
-            DatabaseUrl::Postgres(server) => postgres::open::<M>(server).await?,
+        let url = url.clone();
+        let opening = async move {
+            match &url {
+                DatabaseUrl::Sqlite(path) => sqlite::open::<M>(path).await,
+                DatabaseUrl::Postgres(server) => postgres::open::<M>(server).await,
+            }
         };
-        Ok(Self { connections, places: Arc::new(Semaphore::new(MAX_WRITES)) })
+        #[cfg(feature = "simulation")]
+        let opening = simulated::opening(opening);
+        Ok(Self { connections: opening.await?, places: Arc::new(Semaphore::new(MAX_WRITES)) })
     }
 
     /// Opens a database that is there, to look at it alone: nothing is made, migrated or written.
     pub async fn open_to_read(url: &DatabaseUrl) -> Result<Self, DbError> {
-        let connections = match url {
-            DatabaseUrl::Sqlite(path) => sqlite::open_to_read(path).await?,
-            DatabaseUrl::Postgres(server) => postgres::open_to_read(server).await?,
+        let url = url.clone();
+        let opening = async move {
+            match &url {
+                DatabaseUrl::Sqlite(path) => sqlite::open_to_read(path).await,
+                DatabaseUrl::Postgres(server) => postgres::open_to_read(server).await,
+            }
         };
-        Ok(Self { connections, places: Arc::new(Semaphore::new(0)) })
+        #[cfg(feature = "simulation")]
+        let opening = simulated::opening(opening);
+        Ok(Self { connections: opening.await?, places: Arc::new(Semaphore::new(0)) })
     }
 
     /// Counts every statement that is executed from now on.
@@ -87,7 +106,7 @@ impl Db {
     }
 
     /// Begins a read: everything that it sees is of one moment.
-    pub async fn read(&self) -> Result<DatabaseTransaction, DbError> {
+    pub async fn read(&self) -> Result<Tx, DbError> {
         begin(&self.connections.reader, TransactionOptions::default()).await
     }
 
@@ -108,7 +127,7 @@ impl Db {
 
 /// Begins in a task of its own: sqlx 0.9.0 gives a connection whose `BEGIN` was cut short back to the pool with the transaction
 /// open, and what the next one commits on it never is (transact-rs/sqlx#4393).
-async fn begin(connection: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, DbError> {
+async fn begin(connection: &Connection, options: TransactionOptions) -> Result<Tx, DbError> {
     let connection = connection.clone();
     let begun = to_completion(async move {
         for _ in 0..MAX_CONNECTIONS {
@@ -144,9 +163,9 @@ impl WriteTx {
 }
 
 impl Deref for WriteTx {
-    type Target = DatabaseTransaction;
+    type Target = Tx;
 
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &Tx {
         &self.tx
     }
 }

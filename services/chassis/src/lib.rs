@@ -9,9 +9,13 @@ pub mod identity;
 pub mod ids;
 pub mod layers;
 pub mod lifecycle;
+pub mod mutant;
+pub mod net;
 pub mod page;
 pub mod refusal;
 pub mod server;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 pub mod telemetry;
 pub mod text;
 pub mod token;

@@ -3,16 +3,15 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 use crate::layers::{self, Door};
 use crate::lifecycle::{DRAIN_LIMIT, Drain};
+use crate::net::{TcpListener, incoming};
 
 /// Well above what a service lets one connection hold, so that nothing waits behind HTTP/2's own limit.
 const MAX_CONCURRENT_STREAMS: u32 = 1_000;
@@ -88,8 +87,7 @@ pub async fn serve(spec: Spec) -> Result<(), ServeError> {
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .max_connection_age(CONNECTION_AGE)
         .add_routes(routes)
-        // tonic sets no option on sockets that it is handed: without this, small answers wait for a delayed ACK.
-        .serve_with_incoming_shutdown(TcpIncoming::from(spec.listener).with_nodelay(Some(true)), spec.drain.begun());
+        .serve_with_incoming_shutdown(incoming(spec.listener), spec.drain.begun());
 
     let end = async {
         spec.drain.begun().await;

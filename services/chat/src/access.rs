@@ -1,42 +1,79 @@
-//! What this node knows of who may see what, how fresh it is, and the only way to a decision.
+//! What this node knows of who may see what, until when it may act on it, and the only way to a decision.
 //!
-//! The view is a copy of the permissions service's facts, kept by `subscription`. It counts only while it is fresh: while the
-//! last renewal that was answered was sent at most [`lease::FRESH_FOR`] ago. Without it nothing is handed out.
+//! The view is a copy of the permissions service's facts, kept by `subscription`. It counts only while the lease is valid; without one
+//! nothing is handed out. A change is published while the [`gate`] is closed, and counts as applied when no write that was allowed
+//! before it is under way ([`pins`]): from then on the permissions service need not wait for this node.
 
+pub mod gate;
 pub mod guard;
 pub mod lease;
 pub mod permit;
+mod pins;
 pub mod subscription;
 pub mod view;
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
-use chassis::clock::Clock;
+use chassis::clock::{Clock, Moment};
 use tokio::sync::watch;
 
+use self::gate::Gate;
 use self::guard::{Denial, Denied, Place, Subject, Wish};
 use self::lease::Lease;
-use self::permit::Permit;
+use self::permit::{Allowed, Permit, WRITE_WITHIN};
+use self::pins::{Concerned, Pins};
 use self::view::{Change, Gap, View};
 use crate::error::Error;
 use crate::model::{Author, ContactNumber, JobId, PersonKind, TenantId};
+use crate::mutant::Mutant;
 
 /// The view, the lease and the guard. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Access {
+    gate: Gate,
     view: Arc<RwLock<View>>,
+    /// Another number whenever the view is another one.
+    published: Arc<AtomicU64>,
     lease: Arc<Lease>,
+    pins: Pins,
     clock: Clock,
     changed: watch::Sender<u64>,
+}
+
+/// A yes that holds as long as neither the view nor the place is another one: what a stream remembers from one frame to the next.
+#[derive(Debug, Default)]
+pub struct Standing(Option<(u64, Place, u64)>);
+
+impl Standing {
+    /// The revision of the last yes.
+    pub fn last(&self) -> Option<u64> {
+        self.0.as_ref().map(|(_, _, revision)| *revision)
+    }
 }
 
 impl Access {
     /// Knows nothing yet.
     pub fn new(clock: Clock) -> Self {
-        Self { view: Arc::default(), lease: Arc::default(), clock, changed: watch::Sender::new(0) }
+        Self {
+            gate: Gate::default(),
+            view: Arc::default(),
+            published: Arc::default(),
+            lease: Arc::default(),
+            pins: Pins::default(),
+            clock,
+            changed: watch::Sender::new(0),
+        }
     }
 
-    /// Wakes whenever a decision may have changed: a change was applied, or the view became fresh or stale.
+    /// What every call has to pass through.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Wakes whenever a decision may have changed: a change was applied, or the lease began or ended.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
@@ -44,6 +81,26 @@ impl Access {
     /// Whether this subject may do this now; the revision that it was judged by.
     pub fn check(&self, subject: &Subject, wish: Wish, place: Option<&Place>) -> Result<u64, Denied> {
         self.judge(subject, wish, place, |_| ())
+    }
+
+    /// Whether this subject may still read here. The whole question is asked only when something has changed since the last yes.
+    pub fn check_standing(&self, standing: &mut Standing, subject: &Subject, place: &Place) -> Result<u64, Denied> {
+        if let Some((published, of, revision)) = &standing.0
+            && *published == self.published.load(Ordering::Acquire)
+            && of == place
+        {
+            return if self.lease.is_valid(self.clock.now()) { Ok(*revision) } else { Err(Denied::Unknown) };
+        }
+        standing.0 = None;
+        let published = self.published.load(Ordering::Acquire);
+        let revision = self.check(subject, Wish::Read, Some(place))?;
+        standing.0 = Some((published, place.clone(), revision));
+        Ok(revision)
+    }
+
+    /// Notes for the log that something of a thread leaves to this person, who was judged at this revision. In the gate.
+    pub fn handed(&self, subject: &Subject, revision: u64) {
+        tracing::trace!(target: "chat::record", tenant = subject.tenant.as_str(), person = subject.person.as_str(), view = revision, "handed");
     }
 
     /// Whether this subject may see each of these threads now: judged together, at the one revision that comes with it. What
@@ -103,9 +160,16 @@ impl Access {
 
     /// The permit to write into `place`, if the subject may; the write itself asks again, under the lock.
     pub fn permit(&self, subject: &Subject, wish: Wish, place: Option<&Place>) -> Result<Permit, Error> {
-        let (revision, name) = self.identify(subject, wish.at_first(), place)?;
-        let author = Author::person(subject.kind, subject.person.clone(), name);
-        Ok(Permit::new(self.clone(), subject.clone(), wish, author, revision))
+        let now = self.clock.now();
+        let mut allowed = None;
+        let revision = self.judge(subject, wish.at_first(), place, |view| {
+            let author = Author::person(subject.kind, subject.person.clone(), view.display_name(subject).to_owned());
+            // Pinned under the lock of the view: a change that is published later sees the pin.
+            allowed = Some((author, self.pins.pin(subject)));
+        })?;
+        let (author, pin) = allowed.ok_or(Denied::Unknown)?;
+        let deadline = self.lease.until().min(now + WRITE_WITHIN);
+        Ok(Permit::new(self.clone(), subject.clone(), wish, Allowed { author, revision, deadline, pin }))
     }
 
     /// Refuses a tenant that is known, by fresh knowledge, not to be there or to be closed.
@@ -117,7 +181,6 @@ impl Access {
 
     fn judge(&self, subject: &Subject, wish: Wish, place: Option<&Place>, seen: impl FnOnce(&View)) -> Result<u64, Denied> {
         let view = self.read();
-        // Under the lock that a change needs: what is judged here is judged before or after a change, never half way.
         if !self.lease.is_valid(self.clock.now()) {
             return Err(Denied::Unknown);
         }
@@ -136,19 +199,93 @@ impl Access {
         (view.epoch(), view.revision())
     }
 
-    fn replace(&self, view: View) {
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
-        self.wake();
+    /// The revision up to which every change is in force on this node: nothing is handed out by older facts, and no write that they allowed
+    /// goes on for those whom a change concerns.
+    fn applied(&self) -> u64 {
+        // With the gate closed: the answer of a write that has just ended has left.
+        let _closed = self.gate.close();
+        let applied = self.pins.in_force(self.read().revision());
+        tracing::trace!(target: "chat::record", revision = applied, "applied");
+        applied
     }
 
-    fn apply(&self, change: Change) -> Result<(), Gap> {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).apply(change)?;
+    /// Wakes when more may have been applied than before.
+    fn moved(&self) -> watch::Receiver<u64> {
+        self.pins.moved()
+    }
+
+    /// Forgets everything: what was known does not fit what is told.
+    fn forget(&self) {
+        self.lease.drop_now();
+        self.replace(View::default());
+    }
+
+    /// Takes another view over: everybody is judged anew.
+    pub fn replace(&self, view: View) {
+        let Ok(()) = self.publish::<Infallible>(|old| {
+            *old = view;
+            Ok(Concerned::Everybody)
+        });
+    }
+
+    /// Takes a change in: it comes after what has left, and before all that leaves from now on.
+    pub fn apply(&self, change: Change) -> Result<(), Gap> {
+        if Mutant::AcknowledgedBeforePublished.planted() {
+            self.acknowledge_first(change);
+            return Ok(());
+        }
+        self.publish(|view| {
+            let concerned = view.concerned(&change);
+            view.apply(change)?;
+            Ok(concerned)
+        })
+    }
+
+    /// With the fault planted: the view says that it has the change some time before it has it.
+    fn acknowledge_first(&self, change: Change) {
+        self.advance(change.revision);
+        let access = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            access.publish(|view| {
+                let concerned = view.concerned(&change);
+                view.apply(change).map(|()| concerned)
+            })
+        });
+    }
+
+    /// Every change up to `revision` was for tenants that this node does not watch.
+    fn advance(&self, revision: u64) {
+        self.write().advance(revision);
+        self.pins.tell();
+    }
+
+    /// Changes the view between two polls of every call. From here on nothing leaves by what was known before.
+    fn publish<E>(&self, with: impl FnOnce(&mut View) -> Result<Concerned, E>) -> Result<(), E> {
+        {
+            let _closed = self.gate.close();
+            let mut view = self.write();
+            let concerned = with(&mut view)?;
+            self.pins.publish(view.revision(), &concerned);
+            self.published.fetch_add(1, Ordering::Release);
+        }
+        // Whoever acknowledges goes first: a revocation waits for that, and not for the streams, of which there may be thousands.
+        self.pins.tell();
         self.wake();
         Ok(())
     }
 
-    fn advance(&self, revision: u64) {
-        self.view.write().unwrap_or_else(PoisonError::into_inner).advance(revision);
+    fn write(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The permissions service has granted a lease for the renewal that was sent at `sent_at`.
+    pub fn renew(&self, sent_at: Moment, ttl: Duration) {
+        let was_valid = self.lease.is_valid(self.clock.now());
+        self.lease.renew(sent_at, ttl);
+        if !was_valid {
+            self.wake();
+        }
     }
 
     fn wake(&self) {

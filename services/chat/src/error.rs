@@ -52,6 +52,13 @@ pub enum Error {
     Corrupt(&'static str),
 }
 
+impl Error {
+    /// Whether a write that failed so may have been committed all the same.
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::Db(DbError::Unavailable(_)))
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {

@@ -148,7 +148,7 @@ impl Life {
     }
 
     /// Whether the stream must end now, whatever there is to hand out.
-    fn due(&self) -> Option<End> {
+    pub fn due(&self) -> Option<End> {
         let now = self.clock.now();
         if self.drain.has_begun() {
             Some(End::Closing(ClosingReason::Draining, Error::Draining))

@@ -336,7 +336,7 @@ impl Gated for InboxWatch {
             Err(Denied::No(denial)) => return Verdict::Refused(denial),
             Err(Denied::Unknown) => return Verdict::Unknown(candidate),
         };
-        Verdict::Leaves(match candidate {
+        let frame = match candidate {
             Candidate::Nothing => None,
             Candidate::Threads(views) => self.tell(views, judged),
             Candidate::Removed(gone) => self.remove(&gone),
@@ -345,7 +345,11 @@ impl Gated for InboxWatch {
                 Some(frames::snapshot_end(self.shown.len(), self.truncated, revision))
             }
             Candidate::Progress => Some(frames::progress(self.node.clock.wall())),
-        })
+        };
+        if frame.is_some() {
+            self.node.access.handed(&self.subject, revision);
+        }
+        Verdict::Leaves(frame)
     }
 
     fn holding(&self) -> pb::WatchInboxResponse {

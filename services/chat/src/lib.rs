@@ -15,6 +15,7 @@ mod inbox;
 mod inboxes;
 mod metrics;
 pub mod model;
+pub mod mutant;
 mod outbox;
 mod routing;
 pub mod rules;
@@ -29,6 +30,7 @@ use chassis::db::{DatabaseUrl, DbError};
 use chassis::ids::Ids;
 use chassis::layers::Door;
 use chassis::lifecycle::Drain;
+use chassis::net::TcpListener;
 use chassis::server::{self, MAX_REQUEST_BYTES, ServeError, Spec};
 use chassis::telemetry;
 use chassis::token::{TokenSource, Verifier};
@@ -36,7 +38,6 @@ use crewline_api::chat::v1 as pb;
 use pb::carrier_service_server::CarrierServiceServer;
 use pb::records_service_server::RecordsServiceServer;
 use pb::thread_service_server::ThreadServiceServer;
-use tokio::net::TcpListener;
 use tokio::sync::watch as signal;
 use tonic::service::Routes;
 use tonic::transport::Endpoint;
@@ -123,6 +124,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         ready: ready.clone(),
     };
     let attachments = Attachments::new(&setup.rules.attachments_url, &setup.attachments_key, clock);
+    let streams = Streams::new(setup.rules.streams_per_person);
     let post = Post {
         access: access.clone(),
         store: store.clone(),
@@ -132,14 +134,15 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         rules: setup.rules,
         metrics: metrics.clone(),
     };
+    let gate = access.gate().clone();
     let node = Node { access, store: store.clone(), clock, ids: ids.clone(), drain: drain.clone(), metrics };
-    let streams = Streams::default();
     let carrier = Carrier { post: post.clone(), node: node.clone(), streams: streams.clone() };
     let records = Records(post.clone());
     let threads = Threads { post, node, hints: Hints::new(clock), streams, attachments };
-    let routes = Routes::new(ThreadServiceServer::new(threads).max_decoding_message_size(MAX_REQUEST_BYTES))
-        .add_service(CarrierServiceServer::new(carrier).max_decoding_message_size(MAX_REQUEST_BYTES))
-        .add_service(RecordsServiceServer::new(records).max_decoding_message_size(MAX_REQUEST_BYTES));
+    let threads = ThreadServiceServer::new(threads).max_decoding_message_size(MAX_REQUEST_BYTES);
+    let carrier = CarrierServiceServer::new(carrier).max_decoding_message_size(MAX_REQUEST_BYTES);
+    let records = RecordsServiceServer::new(records).max_decoding_message_size(MAX_REQUEST_BYTES);
+    let routes = Routes::new(gate.around(threads)).add_service(gate.around(carrier)).add_service(gate.around(records));
     let spec = Spec {
         listener: setup.listener,
         routes,

@@ -11,6 +11,8 @@ pub struct Rules {
     pub reopen_within: Duration,
     /// How texts are handed to the gateway.
     pub hand_out: HandOut,
+    /// Streams that one person or service may hold on a node.
+    pub streams_per_person: usize,
     /// Where attachments are fetched: what stands before their ids.
     pub attachments_url: String,
 }

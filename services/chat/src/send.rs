@@ -2,7 +2,8 @@
 
 use std::future::Future;
 
-use chassis::db::to_completion;
+use chassis::db::{DbError, to_completion};
+use tokio::time::timeout_at;
 
 use crate::access::Access;
 use crate::access::guard::{Place, Subject, Wish};
@@ -14,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::model::{Payload, TenantId, ThreadId};
 use crate::outbox::Outbox;
 use crate::rules::Rules;
+use crate::store::endings::Target;
 use crate::store::horizons::{ReadState, Reading};
 use crate::store::incoming::{Incoming, Received};
 use crate::store::outbound::OutboundText;
@@ -39,21 +41,42 @@ pub struct Post {
 }
 
 impl Post {
-    /// A person's write, into `thread` if it is about one. They must be allowed to. Once begun, it goes on to its end whether or not the
-    /// caller waits.
+    /// A person's write. They must be allowed to. Once begun, it goes on to its end whether or not the caller waits.
     pub async fn write<T, W>(
         &self,
         subject: &Subject,
         wish: Wish,
-        thread: Option<ThreadId>,
+        target: Target,
         work: impl FnOnce(Store, Permit) -> W + Send + 'static,
     ) -> Result<T, Error>
     where
         T: Send + 'static,
         W: Future<Output = Result<Done<T>, Error>> + Send,
     {
-        let permit = self.permit(subject, wish, thread).await?;
-        self.carry_out(move |store| work(store, permit)).await
+        let permit = self.permit(subject, wish, target.thread()).await?;
+        // Until the answer leaves: it is the last that this person gets by what is known now.
+        let _pin = permit.pin();
+        let post = self.clone();
+        to_completion(async move { Ok(post.announce(post.finish(permit, target, work).await?)) }).await?
+    }
+
+    /// Keeps the pin of a write until it is known to have ended.
+    async fn finish<T, W>(&self, permit: Permit, target: Target, work: impl FnOnce(Store, Permit) -> W) -> Result<T, Error>
+    where
+        W: Future<Output = Result<T, Error>>,
+    {
+        let (pin, tenant, deadline) = (permit.pin(), permit.tenant().clone(), permit.deadline());
+        let failure = match timeout_at(deadline, work(self.store.clone(), permit)).await {
+            Ok(Err(error)) if error.leaves_open() => error,
+            Ok(ended) => return ended,
+            Err(_) => DbError::Unavailable("the write took too long".into()).into(),
+        };
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            store.await_end(&tenant, &target).await;
+            drop(pin);
+        });
+        Err(failure)
     }
 
     /// A write that nobody's permission stands behind: the gateway's.
@@ -69,9 +92,12 @@ impl Post {
     /// A person says what they have read: their other devices hear of it, and nobody else.
     pub async fn read(&self, subject: &Subject, thread: ThreadId, reading: Reading) -> Result<ReadState, Error> {
         let permit = self.permit(subject, Wish::Read, Some(thread)).await?;
+        let _pin = permit.pin();
         let (post, subject) = (self.clone(), subject.clone());
         to_completion(async move {
-            let state = post.store.change_horizon(permit, thread, reading).await?;
+            let target = Target::Horizon(thread, subject.person.clone());
+            let change = |store: Store, permit| async move { store.change_horizon(permit, thread, reading).await };
+            let state = post.finish(permit, target, change).await?;
             post.inboxes.touch_own(&subject, thread);
             Ok(state)
         })

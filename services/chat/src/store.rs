@@ -2,6 +2,7 @@
 //! announce after the commit.
 
 pub mod deliveries;
+pub mod endings;
 pub mod entities;
 pub mod events;
 pub mod horizons;

@@ -12,14 +12,13 @@ use crate::access::guard::Subject;
 use crate::error::Error;
 use crate::model::TenantId;
 
-/// Streams of one person or service.
-const MAX_PER_PERSON: usize = 32;
 /// Streams of one connection.
 const MAX_PER_CONNECTION: usize = 200;
 
 /// Counts the streams. Clones share the count.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Streams {
+    per_person: usize,
     held: Arc<Mutex<Held>>,
 }
 
@@ -47,12 +46,17 @@ pub struct StreamPlace {
 }
 
 impl Streams {
+    /// One person or service may hold so many.
+    pub fn new(per_person: usize) -> Self {
+        Self { per_person, held: Arc::default() }
+    }
+
     /// Takes a place for a stream of this holder, on the connection from this address.
     pub fn take(&self, holder: Holder, connection: Option<SocketAddr>) -> Result<StreamPlace, Error> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let of_person = held.people.get(&holder).copied().unwrap_or_default();
         let of_connection = connection.and_then(|address| held.connections.get(&address).copied()).unwrap_or_default();
-        if of_person >= MAX_PER_PERSON || of_connection >= MAX_PER_CONNECTION {
+        if of_person >= self.per_person || of_connection >= MAX_PER_CONNECTION {
             return Err(Error::TooManyStreams);
         }
         held.people.insert(holder.clone(), of_person + 1);
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_person_holds_at_most_32_streams_and_a_closed_one_makes_room() {
-        let streams = Streams::default();
+        let streams = Streams::new(32);
         let (tina, theo) = (person("tina"), person("theo"));
         let mut places: Vec<StreamPlace> = (0..32).map(|_| streams.take(tina.clone(), None).expect("room")).collect();
         assert!(matches!(streams.take(tina.clone(), None), Err(Error::TooManyStreams)));
@@ -107,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_connection_holds_at_most_200_streams_whoever_they_are_for() {
-        let streams = Streams::default();
+        let streams = Streams::new(32);
         let person = |number: usize| person(&format!("p{number}"));
         let address = |port| Some(SocketAddr::from(([127, 0, 0, 1], port)));
         let mut places: Vec<StreamPlace> =

@@ -14,13 +14,15 @@ use crewline_api::chat::v1 as pb;
 use pb::{ClosingReason, ResetReason};
 
 use self::ready::Ready;
-use crate::access::guard::{Denial, Denied, Place, Subject, Wish};
+use crate::access::Standing;
+use crate::access::guard::{Denial, Denied, Place, Subject};
 use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::fanout::Watcher;
 use crate::gated::{End, Gated, Idle, Life, Node, Verdict};
 use crate::hints::{Here, Present};
 use crate::model::{Audience, Event, Thread, ThreadKey};
+use crate::mutant::Mutant;
 use crate::store::events::EventPage;
 use crate::streams::StreamPlace;
 use crate::wire::frames;
@@ -51,6 +53,8 @@ pub struct ThreadWatch {
     /// The newest state of the thread that is known here, and the event that made it: what the guard judges by.
     place: Place,
     place_seq: u64,
+    /// What the guard said last.
+    standing: Standing,
     cursor: Cursor,
     first_available: u64,
     /// The newest event that this stream knows of.
@@ -97,6 +101,7 @@ impl ThreadWatch {
             audience,
             place: Place::from(thread),
             place_seq: thread.head.seq,
+            standing: Standing::default(),
             cursor: asked.cursor,
             first_available: thread.first_available(audience),
             head: thread.head.seq,
@@ -162,6 +167,9 @@ impl ThreadWatch {
         let last = page.events.last().map_or(self.cursor.seq, |event| event.at.seq);
         self.ready = Ready::new(page.events.into_iter().map(Arc::new), if page.is_last { self.head } else { last });
         self.pass_hidden();
+        if Mutant::CheckBeforeQueue.planted() {
+            let _asked_too_early = self.judge();
+        }
         Ok(None)
     }
 
@@ -239,17 +247,9 @@ impl ThreadWatch {
             Candidate::Progress => frames::progress(self.cursor.seq, self.head, self.node.clock.wall(), self.cursor.seal(thread)),
         })
     }
-}
 
-impl Gated for ThreadWatch {
-    type Frame = pb::WatchThreadResponse;
-    type Candidate = Candidate;
-
-    fn life(&mut self) -> &mut Life {
-        &mut self.life
-    }
-
-    async fn candidate(&mut self) -> Result<Candidate, End> {
+    /// What comes next, as far as it is known: waits if nothing is.
+    async fn next(&mut self) -> Result<Candidate, End> {
         if !self.opened {
             return Ok(Candidate::Opened);
         }
@@ -280,13 +280,51 @@ impl Gated for ThreadWatch {
         Ok(self.wait().await)
     }
 
+    /// Whether the subject may see the newest that is known of the thread: never its state at the cursor.
+    fn judge(&mut self) -> Result<u64, Denied> {
+        self.node.access.check_standing(&mut self.standing, &self.subject, &self.place)
+    }
+
+    /// With a fault planted: what was said before the events were fetched, or made ready.
+    fn judged_too_early(&self, candidate: &Candidate) -> Option<u64> {
+        let planted = Mutant::CheckBeforeFetch.planted() || Mutant::CheckBeforeQueue.planted();
+        self.standing.last().filter(|_| planted && matches!(candidate, Candidate::Events(_)))
+    }
+}
+
+impl Gated for ThreadWatch {
+    type Frame = pb::WatchThreadResponse;
+    type Candidate = Candidate;
+
+    fn life(&mut self) -> &mut Life {
+        &mut self.life
+    }
+
+    async fn candidate(&mut self) -> Result<Candidate, End> {
+        if !Mutant::CheckBeforeFetch.planted() {
+            return self.next().await;
+        }
+        let _asked_too_early = self.judge();
+        loop {
+            match self.next().await? {
+                Candidate::Nothing if self.life.due().is_none() => {}
+                candidate => return Ok(candidate),
+            }
+        }
+    }
+
     fn pass(&mut self, candidate: Candidate) -> Verdict<pb::WatchThreadResponse, Candidate> {
-        // The newest that is known of the thread, never its state at the cursor.
         self.look();
         let hidden_by_now = !self.verified && matches!(candidate, Candidate::Events(_));
         let candidate = if hidden_by_now { Candidate::Nothing } else { candidate };
-        match self.node.access.check(&self.subject, Wish::Read, Some(&self.place)) {
-            Ok(revision) => Verdict::Leaves(self.hand_out(candidate, revision)),
+        match self.judged_too_early(&candidate).map_or_else(|| self.judge(), Ok) {
+            Ok(revision) => {
+                let frame = self.hand_out(candidate, revision);
+                if frame.is_some() {
+                    self.node.access.handed(&self.subject, revision);
+                }
+                Verdict::Leaves(frame)
+            }
             Err(Denied::No(denial)) => Verdict::Refused(denial),
             Err(Denied::Unknown) => Verdict::Unknown(candidate),
         }

@@ -1,5 +1,6 @@
 //! The configuration of the process.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use chassis::config::{ConfigError, IdentityConfig, TelemetryConfig, database_url
 use chassis::db::DatabaseUrl;
 use chat::rules::Rules;
 use chat::store::outbound::HandOut;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
 
@@ -34,6 +36,8 @@ pub struct PermissionsConfig {
     pub listen: String,
     #[serde(deserialize_with = "database_url")]
     pub database_url: Option<DatabaseUrl>,
+    #[serde(deserialize_with = "lease_millis")]
+    pub lease_millis: u64,
 }
 
 /// The section `[chat]`.
@@ -50,6 +54,7 @@ pub struct ChatConfig {
     pub reopen_within_days: u32,
     pub outbound_lease_millis: u32,
     pub outbound_hand_outs: u32,
+    pub streams_per_person: usize,
     pub attachments_url: String,
     pub attachments_key_file: PathBuf,
 }
@@ -81,6 +86,7 @@ impl Config {
                 lease: Duration::from_millis(u64::from(chat.outbound_lease_millis)),
                 limit: chat.outbound_hand_outs.max(1),
             },
+            streams_per_person: chat.streams_per_person.max(1),
             attachments_url: chat.attachments_url.clone(),
         }
     }
@@ -93,6 +99,17 @@ impl Config {
             self.identity.signing_key_file.clone()
         }
     }
+}
+
+/// Shorter, renewals would be late; longer, one node that is away would hold every revocation up for minutes.
+const LEASE_MILLIS: RangeInclusive<u64> = 200..=60_000;
+
+fn lease_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let millis = u64::deserialize(deserializer)?;
+    if LEASE_MILLIS.contains(&millis) {
+        return Ok(millis);
+    }
+    Err(D::Error::custom(format!("{millis} ms is no lease: set permissions.lease_millis to 200 to 60000, 2000 if in doubt")))
 }
 
 #[cfg(test)]
@@ -114,6 +131,24 @@ mod tests {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name);
             Config::read(Some(&path), None).expect(name);
         }
+    }
+
+    #[test]
+    fn a_lease_that_is_too_short_or_too_long_is_an_error_that_says_what_to_set() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("crewline.toml");
+        let read = |millis: &str| {
+            std::fs::write(&file, format!("[permissions]\nlease_millis = {millis}\n")).expect("written");
+            Config::read(Some(&file), None)
+        };
+        for good in ["200", "2000", "60000"] {
+            assert_eq!(read(good).expect(good).permissions.lease_millis.to_string(), good);
+        }
+        for bad in ["0", "199", "60001"] {
+            let error = read(bad).expect_err(bad).to_string();
+            assert!(error.contains("permissions.lease_millis") && error.contains("200 to 60000"), "{error}");
+        }
+        assert!(read("-1").is_err() && read("\"2s\"").is_err());
     }
 
     #[test]

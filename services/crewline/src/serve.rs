@@ -97,6 +97,7 @@ impl Bound {
             listener,
             database: database(&self.data_dir, self.config.permissions.database_url.clone(), "permissions.db"),
             verifier: verifier.clone(),
+            lease_ttl: Duration::from_millis(self.config.permissions.lease_millis),
             clock,
             metrics: metrics.clone(),
             reflection,

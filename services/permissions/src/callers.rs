@@ -17,6 +17,7 @@ pub const CALLERS: Callers = Callers(&[
     ("/crewline.permissions.v1.AccessService/ListAccessibleJobs", &[ENFORCE, ADMIN, OPERATOR]),
     ("/crewline.permissions.v1.AccessService/ListJobTechnicians", &[ENFORCE, ADMIN, OPERATOR]),
     ("/crewline.permissions.v1.AccessService/WatchAccess", &[ENFORCE]),
+    ("/crewline.permissions.v1.AccessService/ListNodes", &[ENFORCE, OPERATOR]),
     ("/crewline.permissions.v1.DirectoryService/GetTenantSettings", &[ADMIN, OPERATOR]),
     ("/crewline.permissions.v1.DirectoryService/UpdateTenantSettings", &[ADMIN]),
     ("/crewline.permissions.v1.DirectoryService/CreateRole", &[ADMIN]),
@@ -38,4 +39,5 @@ pub const CALLERS: Callers = Callers(&[
     ("/crewline.permissions.v1.TenantService/GetTenant", &[PROVISION, OPERATOR]),
     ("/crewline.permissions.v1.TenantService/ListTenants", &[PROVISION, OPERATOR]),
     ("/crewline.permissions.v1.AuditService/ListChanges", &[ADMIN, OPERATOR]),
+    ("/crewline.permissions.v1.AuditService/GetChange", &[ADMIN, OPERATOR]),
 ]);

@@ -4,51 +4,44 @@
 //! A commit only wakes the feed; what it sends it reads from the database, by cursor. A renewal is answered after every change
 //! that was committed before it was received: that is what makes a node's view fresh.
 
+mod hearing;
+mod snapshot;
+
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_stream::try_stream;
 use chassis::clock::Clock;
 use chassis::db::to_completion;
 use chassis::identity::Identity;
-use chassis::ids::is_external_id;
 use chassis::lifecycle::Drain;
-use chassis::refusal::Refusal;
-use crewline_api::errors::v1::ErrorReason;
 use crewline_api::permissions::v1 as pb;
-use futures_util::Stream;
-use pb::watch_access_request::Frame as Asked;
+use futures_util::{Stream, StreamExt, pin_mut};
 use pb::watch_access_response::Frame as Told;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tonic::{Status, Streaming};
 
+use self::hearing::{Hearing, hello};
 use crate::error::Error;
+use crate::leases::{Leases, NodeId, Seat};
 use crate::metrics::Metrics;
-use crate::model::{JobFacts, PersonFacts, TenantId};
+use crate::mutant::Mutant;
 use crate::store::Store;
-use crate::wire::tenant_access;
 
 /// Watches of one process: every commit wakes each of them.
 pub const MAX_WATCHES: usize = 100;
 /// Entries read from the database at once. One can hold every person of a tenant.
 const PAGE: u64 = 32;
-/// Technicians in one part of a snapshot, counted once for each job that they are on; one job may have more.
-const PART_TECHNICIANS: usize = 10_000;
-/// Tenants that one node may name.
-const MAX_TENANTS: usize = 1_000;
-/// A node that has not introduced itself by then is cut.
-const HELLO_WITHIN: Duration = Duration::from_secs(5);
-/// A node that renews nothing for so long is gone: it renews twice a second.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// What one watch needs.
 #[derive(Clone)]
 pub struct Feed {
     /// The database.
     pub store: Store,
+    /// Who may hand something out, and until when.
+    pub leases: Leases,
     /// The time.
     pub clock: Clock,
     /// The end.
@@ -68,8 +61,9 @@ struct Watched {
 /// Why an open watch looks at the database.
 enum Wake {
     Commit,
-    Renewal(pb::Renew),
-    NodeLeft,
+    Renewal(u64),
+    /// The node left, or watches anew.
+    Over,
 }
 
 impl Feed {
@@ -93,45 +87,38 @@ impl Feed {
             let _place = place;
             let expiry = Instant::now() + token.expires_at.duration_since(self.clock.wall()).unwrap_or_default();
             let watched = Watched { token, asked: hello.tenant_ids };
+            let seat = Arc::new(self.leases.join(NodeId { name: hello.node_id, incarnation: hello.incarnation })?);
 
             let (epoch, newest) = self.read(|store| async move { store.newest().await }).await?;
             let epoch = watched.epoch(epoch);
-            let mut cursor = hello.cursor;
-            if hello.epoch != epoch || cursor > newest {
-                // Read piece by piece while changes go on. Each piece may be newer than the revision that the snapshot names;
-                // the changes after that revision follow, and a node skips those that a tenant's own part has in it.
-                cursor = newest;
+            let knows = hello.epoch == epoch && hello.cursor <= newest;
+            let mut cursor = if knows { hello.cursor } else { newest };
+            let mut hearing = Hearing::new(inbound, Arc::clone(&seat), if knows { cursor } else { 0 });
+            if !knows {
                 yield response(Told::SnapshotBegin(pb::SnapshotBegin { epoch, revision: newest }));
-                let mut after = String::new();
-                while let Some((tenant, revision)) = self.read(move |store| async move { store.tenant_after(&after).await }).await? {
-                    after = tenant.id.to_string();
-                    if !watched.includes(&after) {
-                        continue;
-                    }
-                    yield part(&tenant.id, Some(tenant_access(&tenant.id, tenant.facts(), revision)), Vec::new(), Vec::new());
-                    let mut next = Some(String::new());
-                    while let Some(from) = next {
-                        let id = tenant.id.clone();
-                        let page = self.read(move |store| async move { store.people_facts(&id, &from).await }).await?;
-                        next = page.next;
-                        yield part(&tenant.id, None, page.facts, Vec::new());
-                    }
-                    let mut next = Some(String::new());
-                    while let Some(from) = next {
-                        let id = tenant.id.clone();
-                        let page = self.read(move |store| async move { store.jobs_facts(&id, &from).await }).await?;
-                        next = page.next;
-                        for jobs in by_size(page.facts) {
-                            yield part(&tenant.id, None, Vec::new(), jobs);
-                        }
-                    }
+                let parts = self.parts(&watched);
+                pin_mut!(parts);
+                while let Some(part) = parts.next().await {
+                    yield part?;
                 }
+                hearing.sends(newest);
                 yield response(Told::SnapshotEnd(pb::SnapshotEnd { revision: newest }));
             }
 
             // What came since the cursor follows at once.
             let mut wake = Wake::Commit;
             loop {
+                // Entered before the head is read: the last of the reads below.
+                let mut asked = match wake {
+                    Wake::Commit => None,
+                    Wake::Renewal(n) if Mutant::HeadReadBeforeEntry.planted() => Some((n, None)),
+                    Wake::Renewal(n) => Some((n, Some(seat.enter()))),
+                    Wake::Over => break,
+                };
+                if let Some(early) = self.spoiled(&seat, asked, cursor).await? {
+                    asked = None;
+                    yield early;
+                }
                 let (before, mut told) = (cursor, cursor);
                 loop {
                     let (entries, newest) = self.read(move |store| async move { store.feed(cursor, PAGE).await }).await?;
@@ -144,19 +131,20 @@ impl Feed {
                         if watched.includes(entry.tenant.as_str()) {
                             told = entry.revision;
                             self.metrics.changes_sent.add(1, &[]);
+                            hearing.sends(told);
                             yield response(Told::Change(entry.into()));
                         }
                     }
                 }
                 if cursor > before && told < cursor {
+                    hearing.sends(cursor);
                     yield response(Told::Checkpoint(pb::Checkpoint { revision: cursor }));
                 }
-                match wake {
-                    Wake::Commit => {}
-                    Wake::Renewal(renew) => yield response(Told::Renewed(pb::Renewed { n: renew.n, revision: cursor })),
-                    Wake::NodeLeft => break,
+                if let Some((n, lease)) = asked {
+                    seat.grant(lease.unwrap_or_else(|| seat.enter()), cursor);
+                    yield self.lease(n, cursor);
                 }
-                wake = self.wake(&mut inbound, &mut commits, expiry, cursor).await?;
+                wake = self.wake(&mut hearing, &seat, &mut commits, expiry).await?;
             }
         }
     }
@@ -169,29 +157,49 @@ impl Feed {
         to_completion(read(self.store.clone())).await?
     }
 
+    fn lease(&self, n: u64, revision: u64) -> pb::WatchAccessResponse {
+        response(Told::Lease(pb::Lease { n, revision, ttl: self.leases.ttl().try_into().ok() }))
+    }
+
+    /// With a fault planted: grants a lease ahead of the changes that it counts on.
+    async fn spoiled(
+        &self,
+        seat: &Seat,
+        asked: Option<(u64, Option<u64>)>,
+        cursor: u64,
+    ) -> Result<Option<pb::WatchAccessResponse>, Error> {
+        let Some((n, Some(lease))) = asked else { return Ok(None) };
+        if Mutant::GrantWithoutHeadRead.planted() {
+            seat.grant(lease, cursor);
+            return Ok(Some(self.lease(n, cursor)));
+        }
+        if Mutant::GrantWithoutRevision.planted() {
+            let (_, newest) = self.read(|store| async move { store.newest().await }).await?;
+            seat.grant(lease, newest);
+            return Ok(Some(self.lease(n, 0)));
+        }
+        Ok(None)
+    }
+
     /// Waits for a reason to look at the database, or to end.
     async fn wake(
         &self,
-        inbound: &mut Streaming<pb::WatchAccessRequest>,
-        commits: &mut watch::Receiver<u64>,
+        hearing: &mut Hearing,
+        seat: &Seat,
+        commits: &mut watch::Receiver<()>,
         expiry: Instant,
-        sent: u64,
     ) -> Result<Wake, Status> {
-        let asked = tokio::select! {
-            asked = timeout(SILENCE, inbound.message()) => {
-                asked.map_err(|_| Refusal::invalid("renew", "must come twice a second"))??
-            }
-            Ok(()) = commits.changed() => return Ok(Wake::Commit),
-            () = self.drain.begun() => return Err(Error::Draining.into()),
-            () = sleep_until(expiry) => return Err(Error::TokenExpired.into()),
+        let drained = async {
+            self.drain.begun().await;
+            // Whoever waits for a change to be in force should not have to wait for leases to run out.
+            self.leases.none_awaited().await;
         };
-        match asked.map(|request| request.frame) {
-            None => Ok(Wake::NodeLeft),
-            Some(Some(Asked::Renew(renew))) if renew.applied > sent => {
-                Err(Refusal::invalid("renew.applied", "must be a revision that was sent on this stream").into())
-            }
-            Some(Some(Asked::Renew(renew))) => Ok(Wake::Renewal(renew)),
-            Some(_) => Err(Refusal::invalid("frame", "must be a renewal after the hello").into()),
+        tokio::select! {
+            renewal = hearing.renewal() => Ok(renewal?.map_or(Wake::Over, Wake::Renewal)),
+            Ok(()) = commits.changed() => Ok(Wake::Commit),
+            () = seat.replaced() => Ok(Wake::Over),
+            () = drained => Err(Error::Draining.into()),
+            () = sleep_until(expiry) => Err(Error::TokenExpired.into()),
         }
     }
 }
@@ -218,54 +226,8 @@ impl Watched {
     }
 }
 
-async fn hello(inbound: &mut Streaming<pb::WatchAccessRequest>) -> Result<pb::Hello, Status> {
-    let first =
-        timeout(HELLO_WITHIN, inbound.message()).await.map_err(|_| Refusal::new(ErrorReason::Deadline, "no hello came"))??;
-    let Some(pb::WatchAccessRequest { frame: Some(Asked::Hello(hello)) }) = first else {
-        return Err(Refusal::invalid("frame", "must be a hello first").into());
-    };
-    if !is_external_id(&hello.node_id) {
-        return Err(Refusal::invalid("hello.node_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -").into());
-    }
-    if !is_external_id(&hello.incarnation) {
-        return Err(Refusal::invalid("hello.incarnation", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -").into());
-    }
-    if hello.tenant_ids.len() > MAX_TENANTS {
-        return Err(Refusal::invalid("hello.tenant_ids", "must name at most 1,000 tenants").into());
-    }
-    Ok(hello)
-}
-
 fn response(frame: Told) -> pb::WatchAccessResponse {
     pb::WatchAccessResponse { frame: Some(frame) }
-}
-
-fn part(
-    id: &TenantId,
-    tenant: Option<pb::TenantAccess>,
-    people: Vec<PersonFacts>,
-    jobs: Vec<JobFacts>,
-) -> pb::WatchAccessResponse {
-    let people = people.into_iter().map(Into::into).collect();
-    let jobs = jobs.into_iter().map(Into::into).collect();
-    response(Told::SnapshotPart(pb::SnapshotPart { tenant_id: id.to_string(), tenant, people, jobs }))
-}
-
-/// Cuts jobs into parts whose crews fit into one frame.
-fn by_size(jobs: Vec<JobFacts>) -> Vec<Vec<JobFacts>> {
-    let mut parts: Vec<Vec<JobFacts>> = Vec::new();
-    let mut technicians = PART_TECHNICIANS;
-    for job in jobs {
-        technicians += job.technicians.len();
-        match parts.last_mut() {
-            Some(part) if technicians <= PART_TECHNICIANS => part.push(job),
-            _ => {
-                technicians = job.technicians.len();
-                parts.push(vec![job]);
-            }
-        }
-    }
-    parts
 }
 
 /// Counts a watch while it is open.

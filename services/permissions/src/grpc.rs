@@ -15,8 +15,10 @@ use tonic::Request;
 use tonic::metadata::MetadataMap;
 
 use crate::error::Error;
+use crate::in_force::until_in_force;
 use crate::model::TenantId;
 use crate::store::Store;
+use crate::store::changes::Receipt;
 
 /// Who calls, for which tenant, and what they say.
 struct Call<T> {
@@ -42,7 +44,11 @@ impl<T> Call<T> {
     }
 }
 
-/// Runs a change to its end, whether or not the caller waits for it.
-async fn change<T: Send + 'static>(work: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
-    to_completion(work).await?
+/// Runs a change to its end, whether or not the caller waits for it, and waits until it is in force.
+async fn change<T: Send + 'static>(
+    store: &Store,
+    work: impl Future<Output = Result<(T, Receipt), Error>> + Send + 'static,
+) -> Result<(T, Receipt), Error> {
+    let (done, receipt) = to_completion(work).await??;
+    Ok((done, until_in_force(store, receipt).await?))
 }

@@ -6,17 +6,23 @@ pub mod decision;
 pub mod error;
 mod feed;
 mod grpc;
+mod in_force;
+mod leases;
 mod metrics;
 pub mod model;
+pub mod mutant;
+pub mod revocation;
 pub mod store;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chassis::clock::Clock;
-use chassis::db::{DatabaseUrl, DbError};
+use chassis::db::DatabaseUrl;
 use chassis::layers::Door;
 use chassis::lifecycle::Drain;
+use chassis::net::TcpListener;
 use chassis::server::{self, MAX_REQUEST_BYTES, ServeError, Spec};
 use chassis::telemetry;
 use chassis::token::Verifier;
@@ -26,12 +32,15 @@ use pb::audit_service_server::AuditServiceServer;
 use pb::directory_service_server::DirectoryServiceServer;
 use pb::dispatch_service_server::DispatchServiceServer;
 use pb::tenant_service_server::TenantServiceServer;
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tonic::service::Routes;
 
+use crate::error::Error;
 use crate::feed::{Feed, MAX_WATCHES};
 use crate::grpc::{access::Access, audit::Audit, directory::Directory, dispatch::Dispatch, tenants::Tenants};
+use crate::in_force::Finisher;
+use crate::leases::Leases;
+use crate::mutant::Mutant;
 use crate::store::Store;
 
 /// The full names of the services, as health knows them.
@@ -51,6 +60,8 @@ pub struct Setup {
     pub database: DatabaseUrl,
     /// Checks tokens.
     pub verifier: Verifier,
+    /// How long a lease of a node of the chat service lasts: a change that takes access away waits so long for one that is silent.
+    pub lease_ttl: Duration,
     /// The time.
     pub clock: Clock,
     /// Where its instruments are made.
@@ -66,7 +77,7 @@ pub struct Setup {
 pub enum RunError {
     /// The database.
     #[error("the permissions database cannot be opened: {0}")]
-    Store(#[from] DbError),
+    Store(#[from] Error),
     /// The server.
     #[error("the permissions service: {0}")]
     Serve(#[from] ServeError),
@@ -74,10 +85,21 @@ pub enum RunError {
 
 /// Runs the service until it has drained.
 pub async fn run(setup: Setup) -> Result<(), RunError> {
-    let store = Store::open(&setup.database, setup.clock).await?;
+    let (store, older_leases) = Store::open(&setup.database, setup.clock, setup.lease_ttl).await?;
+    let older_leases = if Mutant::NoWaitAfterStart.planted() { Duration::ZERO } else { older_leases };
+    let older_until = setup.clock.now() + older_leases;
     let metrics = metrics::Metrics::new(&setup.metrics.meter("permissions"));
+    let leases = Leases::new(setup.clock, setup.lease_ttl, older_until);
+    let finisher = Finisher {
+        store: store.clone(),
+        leases: leases.clone(),
+        clock: setup.clock,
+        metrics: metrics.clone(),
+        older_until: Some(older_until),
+    };
     let feed = Feed {
         store: store.clone(),
+        leases,
         clock: setup.clock,
         drain: setup.drain.clone(),
         metrics,
@@ -100,7 +122,11 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         reflection: setup.reflection,
         drain: setup.drain,
     };
-    let served = server::serve(spec).await;
+    // Calls that wait for a change end before the server does, so that it is finished for them also during a drain.
+    let served = tokio::select! {
+        served = server::serve(spec) => served,
+        never = finisher.run() => match never {},
+    };
     store.close().await;
     Ok(served?)
 }

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod entities;
 pub mod facts;
+pub mod in_force;
 pub mod jobs;
 pub mod migrations;
 pub mod people;
@@ -10,11 +11,14 @@ pub mod roles;
 mod rows;
 pub mod tenants;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chassis::clock::Clock;
-use chassis::db::{DatabaseUrl, Db, DbError};
+use chassis::db::{DatabaseUrl, Db, WriteTx};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use self::entities::head;
 use crate::error::Error;
@@ -24,16 +28,25 @@ use crate::error::Error;
 pub struct Store {
     db: Db,
     clock: Clock,
-    /// The newest revision that was committed here: wakes the feed, which reads the database.
-    head: watch::Sender<u64>,
+    /// Told of every commit: wakes the feed, which reads the database.
+    commits: watch::Sender<()>,
+    /// Told of every commit that takes access away, and of whoever waits for one.
+    unfinished: Arc<Notify>,
+    /// Told when changes come into force.
+    stamped: watch::Sender<()>,
 }
 
 impl Store {
-    /// Opens the database and brings its schema up to date.
-    pub async fn open(url: &DatabaseUrl, clock: Clock) -> Result<Self, DbError> {
+    /// Opens the database and brings its schema up to date. Leases last for `ttl`; how long those that were granted before this start may
+    /// still count comes with it.
+    pub async fn open(url: &DatabaseUrl, clock: Clock, ttl: Duration) -> Result<(Self, Duration), Error> {
         let db = Db::open::<migrations::Migrations>(url).await?;
-        begin_epoch(&db, clock).await?;
-        Ok(Self { db, clock, head: watch::Sender::new(0) })
+        let tx = db.write().await?;
+        let new = begin_epoch(&tx, clock).await?;
+        let older_leases = in_force::begin_leases(&tx, ttl, new).await?;
+        tx.commit().await?;
+        let (commits, stamped) = (watch::Sender::new(()), watch::Sender::new(()));
+        Ok((Self { db, clock, commits, unfinished: Arc::default(), stamped }, older_leases))
     }
 
     /// Closes the database: the process is about to end.
@@ -42,20 +55,39 @@ impl Store {
     }
 
     /// Tells of every commit.
-    pub fn commits(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+    pub fn commits(&self) -> watch::Receiver<()> {
+        self.commits.subscribe()
+    }
+
+    /// Tells when changes come into force.
+    pub fn stamps(&self) -> watch::Receiver<()> {
+        self.stamped.subscribe()
+    }
+
+    /// Changes have come into force.
+    pub fn tell_stamped(&self) {
+        self.stamped.send_replace(());
+    }
+
+    /// Has whoever puts changes in force look at the database.
+    pub fn follow_up(&self) {
+        self.unfinished.notify_one();
+    }
+
+    /// Waits until there is something to follow up. For one task alone.
+    pub async fn to_follow_up(&self) {
+        self.unfinished.notified().await;
     }
 }
 
-/// Gives a new database an epoch of its own, so that no node takes it for one that it has seen before.
-async fn begin_epoch(db: &Db, clock: Clock) -> Result<(), DbError> {
-    let tx = db.write().await?;
-    head::Entity::update_many()
+/// Gives a new database an epoch of its own, so that no node takes it for one that it has seen before. Tells whether it is new.
+async fn begin_epoch(tx: &WriteTx, clock: Clock) -> Result<bool, Error> {
+    let begun = head::Entity::update_many()
         .col_expr(head::Column::Epoch, Expr::value(clock.wall_micros()))
         .filter(head::Column::Epoch.eq(0_i64))
-        .exec(&*tx)
+        .exec(&**tx)
         .await?;
-    tx.commit().await
+    Ok(begun.rows_affected > 0)
 }
 
 /// The one row of `head`.

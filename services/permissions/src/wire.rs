@@ -1,5 +1,7 @@
 //! Between the proto and the model: what comes in is checked here, field by field; what goes out is only written down.
 
+mod watch;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +14,12 @@ use prost_types::value::Kind;
 use prost_types::{FieldMask, ListValue, Struct, Timestamp, Value};
 use sha2::{Digest, Sha256};
 
+pub use self::watch::{node, tenant_access};
 use crate::decision::Condition;
 use crate::model::{
-    AfterJobEnd, Assignment, AssignmentStatus, JobFacts, JobStatus, Level, Person, PersonFacts, PersonId, PersonKind, Role,
-    Tenant, TenantFacts, TenantId,
+    AfterJobEnd, Assignment, AssignmentStatus, JobStatus, Level, Person, PersonId, PersonKind, Role, Tenant, TenantId,
 };
-use crate::store::changes::{AuditRow, FeedEntry, Intent, Receipt, RequestKey};
+use crate::store::changes::{AuditRow, Intent, Receipt, RequestKey};
 
 const MAX_NAME: usize = 100;
 const MAX_REASON: usize = 500;
@@ -165,7 +167,13 @@ pub fn assignment_status(field: &str, status: i32) -> Result<AssignmentStatus, R
 
 impl From<Receipt> for pb::ChangeReceipt {
     fn from(receipt: Receipt) -> Self {
-        Self { revision: receipt.revision, replayed: receipt.replayed }
+        Self {
+            revision: receipt.revision,
+            replayed: receipt.replayed,
+            in_force_time: receipt.in_force.map(|in_force| timestamp(in_force.at)),
+            nodes_confirmed: receipt.in_force.map_or(0, |in_force| in_force.confirmed),
+            nodes_waited_out: receipt.in_force.map_or(0, |in_force| in_force.waited_out),
+        }
     }
 }
 
@@ -318,51 +326,9 @@ impl From<AuditRow> for pb::Change {
             before: row.before.as_deref().and_then(structure),
             after: structure(&row.after),
             idempotency_key: row.idempotency_key.unwrap_or_default(),
-        }
-    }
-}
-
-/// The tenant's facts for a node, with the revision of the tenant's newest change.
-pub fn tenant_access(id: &TenantId, facts: TenantFacts, revision: u64) -> pb::TenantAccess {
-    pb::TenantAccess {
-        tenant_id: id.to_string(),
-        closed: facts.closed,
-        chat_enabled: facts.chat_enabled,
-        after_job_end: pb::ChatAccess::from(facts.after_job_end.ceiling()).into(),
-        revision,
-    }
-}
-
-impl From<PersonFacts> for pb::PersonAccess {
-    fn from(facts: PersonFacts) -> Self {
-        Self {
-            person_id: facts.person.to_string(),
-            kind: pb::PersonKind::from(facts.kind).into(),
-            display_name: facts.display_name,
-            active: facts.active,
-            mobile_access: facts.mobile_access,
-            level: pb::ChatAccess::from(facts.level).into(),
-            phone: facts.phone,
-        }
-    }
-}
-
-impl From<JobFacts> for pb::JobAccess {
-    fn from(facts: JobFacts) -> Self {
-        let technician_ids = facts.technicians.iter().map(ToString::to_string).collect();
-        Self { job_id: facts.job.to_string(), technician_ids, ended: facts.ended, under_way: facts.under_way }
-    }
-}
-
-impl From<FeedEntry> for pb::AccessChange {
-    fn from(entry: FeedEntry) -> Self {
-        Self {
-            revision: entry.revision,
-            prev_revision: entry.prev_revision,
-            tenant: entry.facts.tenant.map(|facts| tenant_access(&entry.tenant, facts, entry.revision)),
-            tenant_id: entry.tenant.to_string(),
-            people: entry.facts.people.into_iter().map(Into::into).collect(),
-            jobs: entry.facts.jobs.into_iter().map(Into::into).collect(),
+            in_force_time: row.in_force_at.map(timestamp),
+            nodes_confirmed: row.nodes_confirmed.unsigned_abs(),
+            nodes_waited_out: row.nodes_waited_out.unsigned_abs(),
         }
     }
 }

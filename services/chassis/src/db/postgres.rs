@@ -23,7 +23,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(1668441463)";
 
 /// Connects to the database, which must be there, and brings its schema up to date. Pools fill as they are used.
-pub(super) async fn open<M: MigratorTrait>(server: &PgConnectOptions) -> Result<Connections, DbError> {
+pub(super) async fn open<M: MigratorTrait>(server: &PgConnectOptions) -> Result<Connections<DatabaseConnection>, DbError> {
     // A connection of its own: a step of a migration may take longer than any call.
     let migrator = Database::connect(options(server, 2, &[])).await?;
     let migrated = migrate::<M>(&migrator).await;
@@ -37,7 +37,7 @@ pub(super) async fn open<M: MigratorTrait>(server: &PgConnectOptions) -> Result<
 }
 
 /// Connects to look at the database alone.
-pub(super) async fn open_to_read(server: &PgConnectOptions) -> Result<Connections, DbError> {
+pub(super) async fn open_to_read(server: &PgConnectOptions) -> Result<Connections<DatabaseConnection>, DbError> {
     let reading = [("default_transaction_isolation", "repeatable read"), ("default_transaction_read_only", "on")];
     let reader = Database::connect(options(server, 1, &bounded(&reading))).await?;
     Ok(Connections { writer: reader.clone(), reader })

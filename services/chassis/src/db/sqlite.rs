@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use sea_orm_migration::MigratorTrait;
 
 use super::{Connections, DbError, PLACE_TIMEOUT, pool};
@@ -15,7 +15,7 @@ use super::{Connections, DbError, PLACE_TIMEOUT, pool};
 const READERS: u32 = 4;
 
 /// Opens the database in the file `path`, which is made if need be, and brings its schema up to date.
-pub(super) async fn open<M: MigratorTrait>(path: &Path) -> Result<Connections, DbError> {
+pub(super) async fn open<M: MigratorTrait>(path: &Path) -> Result<Connections<DatabaseConnection>, DbError> {
     let writer = Database::connect(options(path, 1)).await?;
     M::up(&writer, None).await?;
     let reader = Database::connect(options(path, READERS)).await?;
@@ -23,7 +23,7 @@ pub(super) async fn open<M: MigratorTrait>(path: &Path) -> Result<Connections, D
 }
 
 /// Opens the file beside a process that may be using it.
-pub(super) async fn open_to_read(path: &Path) -> Result<Connections, DbError> {
+pub(super) async fn open_to_read(path: &Path) -> Result<Connections<DatabaseConnection>, DbError> {
     let mut options = options(path, 1);
     options.map_sqlx_sqlite_opts({
         let file = path.to_owned();

@@ -1,9 +1,11 @@
 //! The replicated facts: who is active at which level, and who is on which job.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::guard::Subject;
+use super::pins::Concerned;
 use crate::model::{JobId, PersonId, PersonKind, TenantId};
+use crate::mutant::Mutant;
 
 /// What a person may do with customer chats. Each level includes the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,9 +135,20 @@ impl View {
         self.tenant(&subject.tenant).and_then(|tenant| tenant.person(&subject.person)).map_or("", |person| &person.display_name)
     }
 
+    /// Whom a change may take something from, before it is taken in.
+    pub(super) fn concerned(&self, change: &Change) -> Concerned {
+        if change.facts.is_some() {
+            return Concerned::Tenant(change.tenant.clone());
+        }
+        let tenant = self.tenant(&change.tenant);
+        let crews = change.jobs.iter().filter_map(|(job, _)| tenant?.job(job)).flat_map(|before| &before.technicians);
+        let people: HashSet<PersonId> = change.people.iter().map(|(person, _)| person).chain(crews).cloned().collect();
+        Concerned::People(change.tenant.clone(), people)
+    }
+
     /// Takes a change in, whole.
     pub fn apply(&mut self, change: Change) -> Result<(), Gap> {
-        if change.revision <= self.revision {
+        if change.revision <= self.revision && !Mutant::AcknowledgedBeforePublished.planted() {
             return Err(Gap);
         }
         match self.tenants.get_mut(&change.tenant) {

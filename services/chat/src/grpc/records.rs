@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::model::{BusinessNumber, ContactNumber};
 use crate::send::Post;
 use crate::store::Store;
+use crate::store::endings::Target;
 use crate::store::opt_outs::OptOut;
 use crate::wire;
 
@@ -24,8 +25,9 @@ impl RecordsService for Records {
         let asked = request.into_inner();
         let contact = ContactNumber::parse("contact_number", asked.contact_number)?;
         let business = BusinessNumber::parse("business_number", asked.business_number)?;
+        let target = Target::Contact(contact.clone());
         let set = move |store: Store, permit| async move { store.set_opt_out(permit, contact, business, asked.opted_out).await };
-        let changed = self.0.write(&subject, Wish::Start, None, set).await?;
+        let changed = self.0.write(&subject, Wish::Start, target, set).await?;
         Ok(Response::new(pb::SetOptOutResponse { changed }))
     }
 
@@ -38,7 +40,8 @@ impl RecordsService for Records {
         let after = page.after.as_deref().and_then(|key| key.split_once('/'));
         let after = after.map(|(contact, business)| (contact.to_owned(), business.to_owned()));
         let mut found = self.0.store.opt_outs(&subject.tenant, contact.as_ref(), after, page.limit()).await?;
-        self.0.access.check(&subject, Wish::Browse, None).map_err(Error::from)?;
+        let revision = self.0.access.check(&subject, Wish::Browse, None).map_err(Error::from)?;
+        self.0.access.handed(&subject, revision);
         let key = |opt_out: &OptOut| format!("{}/{}", opt_out.contact.as_str(), opt_out.business.as_str());
         let next_page_token = page.cut(&mut found, key);
         let opt_out = |opt_out: OptOut| pb::OptOut {

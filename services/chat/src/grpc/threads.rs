@@ -22,6 +22,7 @@ use crate::model::{
 };
 use crate::send::Post;
 use crate::store::Store;
+use crate::store::endings::Target;
 use crate::store::horizons::Reading;
 use crate::store::messages::{Again, MessagePage, Writing, Written};
 use crate::store::threads::NewThread;
@@ -52,7 +53,9 @@ impl Threads {
     async fn view(&self, subject: &Subject, id: ThreadId) -> Result<ThreadView, Error> {
         let found = self.post.store.view(subject, id).await?;
         // The guard comes last: what it lets through is already in hand.
-        self.post.access.check(subject, Wish::Read, found.as_ref().map(|view| Place::from(&view.thread)).as_ref())?;
+        let place = found.as_ref().map(|view| Place::from(&view.thread));
+        let revision = self.post.access.check(subject, Wish::Read, place.as_ref())?;
+        self.post.access.handed(subject, revision);
         found.ok_or(Denial::NoThread.into())
     }
 
@@ -64,7 +67,7 @@ impl Threads {
     async fn write_message(&self, subject: &Subject, writing: Writing) -> Result<Written, Error> {
         let thread = writing.thread;
         self.post
-            .write(subject, Wish::Send, Some(thread), |store, permit| async move { store.write(permit, writing).await })
+            .write(subject, Wish::Send, Target::Thread(thread), |store, permit| async move { store.write(permit, writing).await })
             .await
     }
 
@@ -85,7 +88,8 @@ impl Threads {
         // All of it together, and last: nothing waits between the judgement and the answer.
         let places: Vec<Place> =
             views.iter().map(|view| &view.thread).chain(of_job.iter().map(|(thread, _)| thread)).map(Place::from).collect();
-        let (_, judged) = self.post.access.check_each(subject, places.iter())?;
+        let (revision, judged) = self.post.access.check_each(subject, places.iter())?;
+        self.post.access.handed(subject, revision);
         let (of_page, of_count) = judged.split_at(views.len());
         let visible = views.into_iter().zip(of_page).filter_map(|(view, judged)| judged.is_ok().then_some(view)).collect();
         let job_unread = of_job.iter().zip(of_count).filter(|(_, judged)| judged.is_ok()).map(|((_, unread), _)| unread).sum();
@@ -103,7 +107,7 @@ impl ThreadService for Threads {
             contact: ContactNumber::parse("contact_number", asked.contact_number)?,
             business: BusinessNumber::parse("business_number", asked.business_number)?,
         };
-        let access = self.post.access.clone();
+        let (access, target) = (self.post.access.clone(), Target::Contact(new.contact.clone()));
         let start = move |store: Store, permit: Permit| async move {
             // Chat is not for the company's own people among each other (rule R34).
             if access.is_staff(permit.tenant(), &new.contact) {
@@ -111,7 +115,7 @@ impl ThreadService for Threads {
             }
             store.start_thread(permit, new).await
         };
-        let started = self.post.write(&subject, Wish::Start, None, start).await?;
+        let started = self.post.write(&subject, Wish::Start, target, start).await?;
         let thread = self.written(&subject, started.thread.id).await?;
         Ok(Response::new(pb::StartThreadResponse { thread, reopened: started.reopened }))
     }
@@ -143,7 +147,7 @@ impl ThreadService for Threads {
         let subject = super::subject(&self.post, &request)?;
         let id = ThreadId::parse("thread_id", &request.get_ref().thread_id)?;
         let close = move |store: Store, permit| async move { store.close_thread(permit, id).await };
-        self.post.write(&subject, Wish::Manage, Some(id), close).await?;
+        self.post.write(&subject, Wish::Manage, Target::Thread(id), close).await?;
         Ok(Response::new(pb::CloseThreadResponse { thread: self.written(&subject, id).await? }))
     }
 
@@ -154,7 +158,7 @@ impl ThreadService for Threads {
         let subject = super::subject(&self.post, &request)?;
         let id = ThreadId::parse("thread_id", &request.get_ref().thread_id)?;
         let reopen = move |store: Store, permit| async move { store.reopen_thread(permit, id).await };
-        self.post.write(&subject, Wish::Manage, Some(id), reopen).await?;
+        self.post.write(&subject, Wish::Manage, Target::Thread(id), reopen).await?;
         Ok(Response::new(pb::ReopenThreadResponse { thread: self.written(&subject, id).await? }))
     }
 
@@ -164,7 +168,7 @@ impl ThreadService for Threads {
         let id = ThreadId::parse("thread_id", &asked.thread_id)?;
         let (to, floor) = (wire::optional_job("job_id", asked.job_id)?, asked.floor);
         let go = move |store: Store, permit| async move { store.move_thread(permit, id, to, floor).await };
-        let moved = self.post.write(&subject, Wish::Send, Some(id), go).await?;
+        let moved = self.post.write(&subject, Wish::Send, Target::Thread(id), go).await?;
         let crew_first_available_seq = moved.first_available(Audience::Crew);
         Ok(Response::new(pb::MoveThreadResponse { thread: self.written(&subject, id).await?, crew_first_available_seq }))
     }
@@ -199,7 +203,7 @@ impl ThreadService for Threads {
         };
         let thread = again.thread;
         let resend = |store: Store, permit| async move { store.resend(permit, again).await };
-        let sent = self.post.write(&subject, Wish::Send, Some(thread), resend).await?;
+        let sent = self.post.write(&subject, Wish::Send, Target::Thread(thread), resend).await?;
         Ok(Response::new(pb::ResendMessageResponse { message: Some(sent.message.into()), duplicate: sent.duplicate }))
     }
 
@@ -234,7 +238,8 @@ impl ThreadService for Threads {
         };
         let read = self.post.store.messages(&key, subject.kind.audience(), after, limit).await?;
         let place = read.as_ref().map(|read| Place::from(&read.thread));
-        self.post.access.check(&subject, Wish::Read, place.as_ref()).map_err(Error::from)?;
+        let revision = self.post.access.check(&subject, Wish::Read, place.as_ref()).map_err(Error::from)?;
+        self.post.access.handed(&subject, revision);
         let page = page?;
         let MessagePage { mut messages, cut, .. } = read.ok_or(Error::from(Denial::NoThread))?;
         let next_page_token = match messages.last() {
@@ -255,7 +260,8 @@ impl ThreadService for Threads {
         let id = AttachmentId::parse("attachment_id", asked.attachment_id)?;
         let found = self.post.store.message(&key, subject.kind.audience(), message).await?;
         let place = found.as_ref().map(|(thread, _)| Place::from(thread));
-        self.post.access.check(&subject, Wish::Read, place.as_ref()).map_err(Error::from)?;
+        let revision = self.post.access.check(&subject, Wish::Read, place.as_ref()).map_err(Error::from)?;
+        self.post.access.handed(&subject, revision);
         let message = found.and_then(|(_, message)| message).filter(|message| message.attachments.contains(&id));
         message.ok_or(Error::NotFound("attachment"))?;
         let address = self.attachments.address(&subject.tenant, &id);

@@ -1,8 +1,9 @@
 //! What people have read. A row per person and thread, in no event and under no thread's lock.
 
+use chassis::db::{Tx, WriteTx};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{OnConflict, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
 use super::entities::{messages, read_horizons};
@@ -36,12 +37,7 @@ impl Store {
         let tx = self.db.write().await?;
         let (tenant, person) = (permit.tenant(), &permit.subject().person);
         let thread: Thread = super::threads::find(&*tx, tenant, id).await?.ok_or(Denial::NoThread)?.try_into()?;
-        // The row is made first, so that two devices of one person find the same to lock.
-        let key = (tenant.as_str().to_owned(), person.as_str().to_owned(), id.0);
-        let unread = row(tenant, person, id, Horizon::default());
-        read_horizons::Entity::insert(unread).on_conflict_do_nothing().exec_without_returning(&*tx).await?;
-        let found = read_horizons::Entity::find_by_id(key).lock_exclusive().one(&*tx).await?;
-        let before = found.map(Horizon::from).unwrap_or_default();
+        let before = hold(&tx, tenant, person, id).await?;
         let after = Scoped { db: &tx, tenant, thread: &thread }.apply(change, before).await?;
         read_horizons::Entity::update(row(tenant, person, id, after)).exec(&*tx).await?;
         permit.confirm(Some(&Place::from(&thread)))?;
@@ -51,9 +47,19 @@ impl Store {
     }
 }
 
+/// Locks what a person has read of a thread. The row is made first, so that two devices of one person find the same to lock, and whoever
+/// waits for a write finds one that is not committed.
+pub(super) async fn hold(tx: &WriteTx, tenant: &TenantId, person: &PersonId, id: ThreadId) -> Result<Horizon, Error> {
+    let key = (tenant.as_str().to_owned(), person.as_str().to_owned(), id.0);
+    let unread = row(tenant, person, id, Horizon::default());
+    read_horizons::Entity::insert(unread).on_conflict_do_nothing().exec_without_returning(&**tx).await?;
+    let found = read_horizons::Entity::find_by_id(key).lock_exclusive().one(&**tx).await?;
+    Ok(found.map(Horizon::from).unwrap_or_default())
+}
+
 /// A thread, in a transaction.
 struct Scoped<'a> {
-    db: &'a DatabaseTransaction,
+    db: &'a Tx,
     tenant: &'a TenantId,
     thread: &'a Thread,
 }

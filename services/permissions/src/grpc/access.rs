@@ -180,6 +180,14 @@ impl AccessService for Access {
 
     type WatchAccessStream = Pin<Box<dyn Stream<Item = Result<pb::WatchAccessResponse, Status>> + Send>>;
 
+    async fn list_nodes(&self, _request: Request<pb::ListNodesRequest>) -> Result<Response<pb::ListNodesResponse>, Status> {
+        let (_, revision) = self.0.store.newest().await?;
+        let (nodes, now) = self.0.leases.nodes();
+        let wall = self.0.clock.wall();
+        let nodes = nodes.into_iter().map(|node| wire::node(node, revision, (now, wall))).collect();
+        Ok(Response::new(pb::ListNodesResponse { nodes, revision }))
+    }
+
     async fn watch_access(
         &self,
         request: Request<Streaming<pb::WatchAccessRequest>>,

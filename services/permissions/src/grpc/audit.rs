@@ -28,4 +28,13 @@ impl AuditService for Audit {
         let changes = rows.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListChangesResponse { changes, next_page_token }))
     }
+
+    async fn get_change(&self, request: Request<pb::GetChangeRequest>) -> Result<Response<pb::GetChangeResponse>, Status> {
+        let call = Call::of(request)?;
+        if call.message.revision == 0 {
+            return Err(Refusal::invalid("revision", "must be at least 1").into());
+        }
+        let row = self.0.audited(&call.tenant, call.message.revision).await?;
+        Ok(Response::new(pb::GetChangeResponse { change: Some(row.into()) }))
+    }
 }

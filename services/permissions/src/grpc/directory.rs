@@ -68,7 +68,8 @@ impl DirectoryService for Directory {
             }
         }
         let store = self.0.clone();
-        let (tenant, receipt) = change(async move { store.update_settings(intent, patch, &settings.etag).await }).await?;
+        let (tenant, receipt) =
+            change(&self.0, async move { store.update_settings(intent, patch, &settings.etag).await }).await?;
         Ok(Response::new(pb::UpdateTenantSettingsResponse { settings: Some(tenant.into()), receipt: Some(receipt.into()) }))
     }
 
@@ -83,7 +84,7 @@ impl DirectoryService for Directory {
             revision: 0,
         };
         let store = self.0.clone();
-        let (role, receipt) = change(async move { store.create_role(intent, role).await }).await?;
+        let (role, receipt) = change(&self.0, async move { store.create_role(intent, role).await }).await?;
         Ok(Response::new(pb::CreateRoleResponse { role: Some(role.into()), receipt: Some(receipt.into()) }))
     }
 
@@ -109,7 +110,7 @@ impl DirectoryService for Directory {
             }
         }
         let store = self.0.clone();
-        let (role, receipt) = change(async move { store.update_role(intent, id, patch, &role.etag).await }).await?;
+        let (role, receipt) = change(&self.0, async move { store.update_role(intent, id, patch, &role.etag).await }).await?;
         Ok(Response::new(pb::UpdateRoleResponse { role: Some(role.into()), receipt: Some(receipt.into()) }))
     }
 
@@ -135,7 +136,7 @@ impl DirectoryService for Directory {
             made_by_dispatch(&person)?;
         }
         let store = self.0.clone();
-        let (person, receipt) = change(async move { store.create_person(intent, person).await }).await?;
+        let (person, receipt) = change(&self.0, async move { store.create_person(intent, person).await }).await?;
         Ok(Response::new(pb::CreatePersonResponse { person: Some(person.into()), receipt: Some(receipt.into()) }))
     }
 
@@ -182,7 +183,7 @@ impl DirectoryService for Directory {
         }
         let (store, reach) = (self.0.clone(), reach(&identity));
         let work = async move { store.update_person(intent, "person.updated", id, patch, &person.etag, reach).await };
-        let (person, receipt) = change(work).await?;
+        let (person, receipt) = change(&self.0, work).await?;
         Ok(Response::new(pb::UpdatePersonResponse { person: Some(person.into()), receipt: Some(receipt.into()) }))
     }
 
@@ -203,7 +204,7 @@ impl DirectoryService for Directory {
         let store = self.0.clone();
         let kind = "person.permissions_updated";
         let work = async move { store.update_person(intent, kind, id, patch, &message.etag, Reach::Everybody).await };
-        let (person, receipt) = change(work).await?;
+        let (person, receipt) = change(&self.0, work).await?;
         Ok(Response::new(pb::UpdatePermissionsResponse { person: Some(person.into()), receipt: Some(receipt.into()) }))
     }
 
@@ -215,7 +216,7 @@ impl DirectoryService for Directory {
         let store = self.0.clone();
         let kind = "person.permissions_reset";
         let work = async move { store.update_person(intent, kind, id, patch, &message.etag, Reach::Everybody).await };
-        let (person, receipt) = change(work).await?;
+        let (person, receipt) = change(&self.0, work).await?;
         Ok(Response::new(pb::ResetToRoleResponse { person: Some(person.into()), receipt: Some(receipt.into()) }))
     }
 }

@@ -26,7 +26,8 @@ impl DispatchService for Dispatch {
         let job = JobId::parse("job_id", message.job_id)?;
         let status = wire::job_status("status", message.status)?;
         let store = self.0.clone();
-        let receipt = change(async move { store.report_job_status(intent, job, status).await }).await?;
+        let work = async move { Ok(((), store.report_job_status(intent, job, status).await?)) };
+        let ((), receipt) = change(&self.0, work).await?;
         Ok(Response::new(pb::ReportJobStatusResponse { receipt: Some(receipt.into()) }))
     }
 
@@ -40,7 +41,8 @@ impl DispatchService for Dispatch {
         let appointment = AppointmentId::parse("appointment_id", message.appointment_id)?;
         let technicians = wire::technicians(message.technician_ids)?;
         let store = self.0.clone();
-        let (assignments, receipt) = change(async move { store.assign(intent, job, appointment, technicians).await }).await?;
+        let (assignments, receipt) =
+            change(&self.0, async move { store.assign(intent, job, appointment, technicians).await }).await?;
         let assignments = assignments.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::AssignTechniciansResponse { assignments, receipt: Some(receipt.into()) }))
     }
@@ -55,7 +57,8 @@ impl DispatchService for Dispatch {
         let appointment = AppointmentId::parse("appointment_id", message.appointment_id)?;
         let technicians = wire::technicians(message.technician_ids)?;
         let store = self.0.clone();
-        let (assignments, receipt) = change(async move { store.unassign(intent, job, appointment, technicians).await }).await?;
+        let (assignments, receipt) =
+            change(&self.0, async move { store.unassign(intent, job, appointment, technicians).await }).await?;
         let assignments = assignments.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::UnassignTechniciansResponse { assignments, receipt: Some(receipt.into()) }))
     }
@@ -81,7 +84,7 @@ impl DispatchService for Dispatch {
             }
         }
         let store = self.0.clone();
-        let (assignment, receipt) = change(async move { store.update_assignment(intent, key, patch).await }).await?;
+        let (assignment, receipt) = change(&self.0, async move { store.update_assignment(intent, key, patch).await }).await?;
         Ok(Response::new(pb::UpdateAssignmentResponse { assignment: Some(assignment.into()), receipt: Some(receipt.into()) }))
     }
 

@@ -38,7 +38,7 @@ impl TenantService for Tenants {
         let intent = wire::intent(&identity, tenant, ("", Reason::Optional), "", &message)?;
         let display_name = wire::display_name("display_name", message.display_name)?;
         let store = self.0.clone();
-        let (tenant, receipt) = change(async move { store.create_tenant(intent, display_name).await }).await?;
+        let (tenant, receipt) = change(&self.0, async move { store.create_tenant(intent, display_name).await }).await?;
         Ok(Response::new(pb::CreateTenantResponse { tenant: Some(tenant.into()), receipt: Some(receipt.into()) }))
     }
 
@@ -48,7 +48,7 @@ impl TenantService for Tenants {
         let tenant = named(&identity, &message.tenant_id)?;
         let intent = wire::intent(&identity, tenant, (&message.reason, Reason::Required), "", &message)?;
         let store = self.0.clone();
-        let (tenant, receipt) = change(async move { store.close_tenant(intent).await }).await?;
+        let (tenant, receipt) = change(&self.0, async move { store.close_tenant(intent).await }).await?;
         Ok(Response::new(pb::CloseTenantResponse { tenant: Some(tenant.into()), receipt: Some(receipt.into()) }))
     }
 

@@ -13,6 +13,8 @@ pub mod head {
         pub id: i32,
         pub revision: i64,
         pub epoch: i64,
+        /// No lease that may still count was granted for longer.
+        pub lease_millis: i64,
     }
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}
@@ -153,6 +155,10 @@ pub mod changes {
         /// JSON of the facts that decide access, as they were right after the change.
         pub facts: String,
         pub idempotency_key: Option<String>,
+        /// Null while nodes of the chat service are waited for.
+        pub in_force_at: Option<i64>,
+        pub nodes_confirmed: i32,
+        pub nodes_waited_out: i32,
     }
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
     pub enum Relation {}

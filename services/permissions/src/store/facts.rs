@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use chassis::db::Tx;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
 use super::changes::{ChangedFacts, Touched};
@@ -154,7 +155,7 @@ fn next<T>(rows: &[T], page: u64, id: impl Fn(&T) -> &String) -> Option<String> 
 }
 
 /// What the decision looks at for each question, and the revision of the transaction.
-async fn judged_in(tx: &DatabaseTransaction, tenant: &TenantId, questions: &[Question]) -> Result<(Vec<Facts>, u64), Error> {
+async fn judged_in(tx: &Tx, tenant: &TenantId, questions: &[Question]) -> Result<(Vec<Facts>, u64), Error> {
     let newest = revision(super::head(tx).await?.revision);
     let row = super::tenants::any(tx, tenant).await?;
     let mut found = Vec::with_capacity(questions.len());
@@ -172,21 +173,24 @@ async fn judged_in(tx: &DatabaseTransaction, tenant: &TenantId, questions: &[Que
 /// The present facts of everything that a change touched.
 pub(super) async fn of(db: &impl ConnectionTrait, tenant: &TenantId, touched: &Touched) -> Result<ChangedFacts, Error> {
     let mut changed = ChangedFacts::default();
-    if touched.tenant {
-        let row = tenants::Entity::find_by_id(tenant.as_str()).one(db).await?.ok_or(Error::TenantNotAllowed)?;
-        changed.tenant = Some(Tenant::try_from(row)?.facts());
-    }
-    // A role's change touches everybody who follows it, while all other writers wait.
-    for people in touched.people.chunks(1_000) {
-        let rows = people::Entity::find()
-            .filter(people::Column::TenantId.eq(tenant.as_str()))
-            .filter(people::Column::PersonId.is_in(people.iter().map(PersonId::as_str)))
-            .all(db)
-            .await?;
-        changed.people.extend(with_levels(db, tenant, rows).await?);
-    }
-    for job in &touched.jobs {
-        changed.jobs.push(job_facts(db, tenant, job).await?);
+    match touched {
+        Touched::Nothing => {}
+        Touched::Tenant => {
+            let row = tenants::Entity::find_by_id(tenant.as_str()).one(db).await?.ok_or(Error::TenantNotAllowed)?;
+            changed.tenant = Some(Tenant::try_from(row)?.facts());
+        }
+        Touched::People(people) => {
+            // A role's change touches everybody who follows it, while all other writers wait.
+            for people in people.chunks(1_000) {
+                let rows = people::Entity::find()
+                    .filter(people::Column::TenantId.eq(tenant.as_str()))
+                    .filter(people::Column::PersonId.is_in(people.iter().map(PersonId::as_str)))
+                    .all(db)
+                    .await?;
+                changed.people.extend(with_levels(db, tenant, rows).await?);
+            }
+        }
+        Touched::Job(job) => changed.jobs.push(job_facts(db, tenant, job).await?),
     }
     Ok(changed)
 }

@@ -6,7 +6,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
-use super::changes::{ChangeTx, Intent, Receipt};
+use super::changes::{ChangeTx, Intent, Receipt, Touched};
 use super::entities::{appointment_assignments as assignments, jobs};
 use crate::error::Error;
 use crate::model::{AppointmentId, Assignment, AssignmentStatus, JobId, JobStatus, PersonId, PersonKind, TenantId};
@@ -33,6 +33,7 @@ impl Store {
         if before == Some(status) {
             return self.nothing_to_change(change).await;
         }
+        change.touch(Touched::Job(job.clone())).await?;
         let row = jobs::ActiveModel {
             tenant_id: Set(change.tenant_id().as_str().to_owned()),
             job_id: Set(job.as_str().to_owned()),
@@ -43,7 +44,6 @@ impl Store {
             .update_columns([jobs::Column::Status, jobs::Column::Revision])
             .to_owned();
         jobs::Entity::insert(row).on_conflict(newest_wins).exec_without_returning(&*change.tx).await?;
-        change.touched.jobs.push(job.clone());
         self.commit(change, "job.status_reported", format!("job/{job}"), before.as_ref(), &status).await
     }
 
@@ -68,6 +68,7 @@ impl Store {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
+        change.touch(Touched::Job(job.clone())).await?;
         if find_status(&*change.tx, change.tenant_id(), &job).await?.is_none() {
             let row = jobs::ActiveModel {
                 tenant_id: Set(change.tenant_id().as_str().to_owned()),
@@ -92,7 +93,6 @@ impl Store {
             put(&change, &fresh).await?;
         }
         let after = on_appointment(&change, &job, &appointment, &technicians).await?;
-        change.touched.jobs.push(job.clone());
         let receipt = self
             .commit(
                 change,
@@ -122,12 +122,12 @@ impl Store {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
+        change.touch(Touched::Job(job.clone())).await?;
         let after: Vec<Assignment> =
             before.iter().cloned().map(|assignment| Assignment { active: false, ..assignment }).collect();
         for assignment in &after {
             put(&change, assignment).await?;
         }
-        change.touched.jobs.push(job.clone());
         let receipt = self.commit(change, "assignment.removed", subject(&job, &appointment), Some(&before), &after).await?;
         Ok((after, receipt))
     }
@@ -155,8 +155,8 @@ impl Store {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
+        change.touch(Touched::Job(job.clone())).await?;
         put(&change, &after).await?;
-        change.touched.jobs.push(job.clone());
         let subject = format!("{}/technician/{technician}", subject(&job, &appointment));
         let receipt = self.commit(change, "assignment.updated", subject, Some(&before), &after).await?;
         Ok((after, receipt))

@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
-use super::changes::{ChangeTx, Intent, Receipt};
+use super::changes::{ChangeTx, Intent, Receipt, Touched};
 use super::entities::{people, roles};
 use crate::error::Error;
 use crate::model::{Overrides, Person, PersonId, PersonKind, RoleId, TenantId};
@@ -57,9 +57,9 @@ impl Store {
             return Err(Error::Full("people"));
         }
         role_exists(&change, &person.role).await?;
+        change.touch(Touched::People(vec![person.id.clone()])).await?;
         let row = row(&change, &person);
         let made: Person = people::Entity::insert(row).exec_with_returning(&*change.tx).await?.try_into()?;
-        change.touched.people.push(made.id.clone());
         let receipt = self.commit(change, "person.created", subject(&made.id), None, &made).await?;
         Ok((made, receipt))
     }
@@ -86,9 +86,9 @@ impl Store {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
+        change.touch(Touched::People(vec![id.clone()])).await?;
         let row = row(&change, &after);
         let after: Person = people::Entity::update(row).exec(&*change.tx).await?.try_into()?;
-        change.touched.people.push(id.clone());
         let receipt = self.commit(change, kind, subject(&id), Some(&before), &after).await?;
         Ok((after, receipt))
     }

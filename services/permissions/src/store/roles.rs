@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
-use super::changes::{Intent, Receipt};
+use super::changes::{Intent, Receipt, Touched};
 use super::entities::{people, roles};
 use super::people::check_etag;
 use crate::error::Error;
@@ -70,8 +70,19 @@ impl Store {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
+        if after.defaults != before.defaults {
+            let followers: Vec<String> = people::Entity::find()
+                .select_only()
+                .column(people::Column::PersonId)
+                .filter(people::Column::TenantId.eq(&tenant))
+                .filter(people::Column::RoleId.eq(id.as_str()))
+                .into_tuple()
+                .all(&*change.tx)
+                .await?;
+            change.touch(Touched::People(followers.into_iter().map(PersonId::trusted).collect())).await?;
+        }
         let row = roles::ActiveModel {
-            tenant_id: Set(tenant.clone()),
+            tenant_id: Set(tenant),
             role_id: Set(id.as_str().to_owned()),
             display_name: Set(after.display_name),
             view_default: Set(after.defaults.view),
@@ -79,17 +90,6 @@ impl Store {
             revision: Set(change.revision()),
         };
         let after: Role = roles::Entity::update(row).exec(&*change.tx).await?.into();
-        if after.defaults != before.defaults {
-            let followers: Vec<String> = people::Entity::find()
-                .select_only()
-                .column(people::Column::PersonId)
-                .filter(people::Column::TenantId.eq(tenant))
-                .filter(people::Column::RoleId.eq(id.as_str()))
-                .into_tuple()
-                .all(&*change.tx)
-                .await?;
-            change.touched.people = followers.into_iter().map(PersonId::trusted).collect();
-        }
         let receipt = self.commit(change, "role.updated", subject(&id), Some(&before), &after).await?;
         Ok((after, receipt))
     }

@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
-use super::changes::{Intent, Receipt};
+use super::changes::{Intent, Receipt, Touched};
 use super::entities::{head, roles, tenants};
 use super::people::TECHNICIAN_ROLE;
 use super::rows::revision;
@@ -31,7 +31,7 @@ impl Store {
         let head = head::Entity::find_by_id(1).lock_exclusive().one(&*tx).await?.ok_or(Error::Corrupt("head"))?;
         let id = intent.tenant.as_str().to_owned();
         if let Some(row) = tenants::Entity::find_by_id(id.clone()).one(&*tx).await? {
-            let receipt = Receipt { revision: revision(row.last_revision), replayed: true };
+            let receipt = Receipt { revision: revision(row.last_revision), replayed: true, in_force: None };
             return if row.display_name == display_name { Ok((row.try_into()?, receipt)) } else { Err(Error::Exists("tenant")) };
         }
         let made = head.revision + 1;
@@ -74,6 +74,7 @@ impl Store {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
+        change.touch(Touched::Tenant).await?;
         let row = tenants::ActiveModel {
             tenant_id: Set(change.tenant.tenant_id.clone()),
             closed: Set(true),
@@ -81,7 +82,6 @@ impl Store {
             ..Default::default()
         };
         let after: Tenant = tenants::Entity::update(row).exec(&*change.tx).await?.try_into()?;
-        change.touched.tenant = true;
         let receipt = self.commit(change, "tenant.closed", subject(&after), Some(&before), &after).await?;
         Ok((after, receipt))
     }
@@ -100,6 +100,7 @@ impl Store {
             let receipt = self.nothing_to_change(change).await?;
             return Ok((before, receipt));
         }
+        change.touch(Touched::Tenant).await?;
         let row = tenants::ActiveModel {
             tenant_id: Set(change.tenant.tenant_id.clone()),
             chat_enabled: Set(chat_enabled),
@@ -108,7 +109,6 @@ impl Store {
             ..Default::default()
         };
         let after: Tenant = tenants::Entity::update(row).exec(&*change.tx).await?.try_into()?;
-        change.touched.tenant = true;
         let receipt = self.commit(change, "tenant.settings_updated", subject(&after), Some(&before), &after).await?;
         Ok((after, receipt))
     }

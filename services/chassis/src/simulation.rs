@@ -1,0 +1,111 @@
+//! What the simulation (`tests/simulation`) puts in the place of sockets and of a database's timing. Everything else is the real code.
+//!
+//! A process simulates one seed: so what it draws from is the process's own.
+
+pub mod net;
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tokio::time::sleep;
+
+/// Long enough for a crash to come in between.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// How badly the databases do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk {
+    /// Of ten thousand steps of transactions, those that take long.
+    pub slow: u32,
+    /// How long these take at most.
+    pub slowest: Duration,
+    /// Of ten thousand commits, those whose outcome the process does not learn.
+    pub unknown: u32,
+    /// From this simulated time on nothing of that happens.
+    pub until: Duration,
+}
+
+/// A step that was slow, or a commit whose outcome was not told, in simulated time.
+#[derive(Clone, Copy, Debug)]
+pub struct Incident {
+    /// When it began.
+    pub at: Duration,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It happens, and that is told.
+    Told,
+    /// It happens, and nobody learns that.
+    Untold,
+    /// It does not happen, and nobody learns that.
+    Lost,
+}
+
+struct Draws {
+    random: StdRng,
+    disk: Disk,
+    incidents: Vec<Incident>,
+}
+
+thread_local! {
+    static DRAWS: RefCell<Draws> = RefCell::new(Draws::new(0, Disk::default()));
+}
+
+/// Draws from this seed from now on. The whole simulation runs on the thread that calls this.
+pub fn begin(seed: u64, disk: Disk) {
+    DRAWS.set(Draws::new(seed, disk));
+}
+
+/// What has gone wrong with databases so far.
+pub fn incidents() -> Vec<Incident> {
+    DRAWS.with_borrow(|draws| draws.incidents.clone())
+}
+
+/// A moment of simulated time around each step of a transaction.
+pub(crate) async fn pause() {
+    sleep(DRAWS.with_borrow_mut(Draws::pause)).await;
+}
+
+pub(crate) fn fate() -> Fate {
+    DRAWS.with_borrow_mut(Draws::fate)
+}
+
+impl Draws {
+    fn new(seed: u64, disk: Disk) -> Self {
+        Self { random: StdRng::seed_from_u64(seed), disk, incidents: Vec::new() }
+    }
+
+    fn pause(&mut self) -> Duration {
+        let part = self.random.random_range(0.0..1.0);
+        let slow = self.disk.slow;
+        if self.goes_wrong(slow) { self.incident(self.disk.slowest.mul_f64(part)) } else { PAUSE.mul_f64(part) }
+    }
+
+    fn fate(&mut self) -> Fate {
+        let happens = self.random.random_bool(0.5);
+        if !self.goes_wrong(self.disk.unknown) {
+            return Fate::Told;
+        }
+        self.incident(Duration::ZERO);
+        if happens { Fate::Untold } else { Fate::Lost }
+    }
+
+    fn goes_wrong(&mut self, of_ten_thousand: u32) -> bool {
+        self.random.random_range(0..10_000) < of_ten_thousand && now() < self.disk.until
+    }
+
+    fn incident(&mut self, took: Duration) -> Duration {
+        self.incidents.push(Incident { at: now(), took });
+        took
+    }
+}
+
+fn now() -> Duration {
+    turmoil::sim_elapsed().unwrap_or_default()
+}
