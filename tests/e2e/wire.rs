@@ -66,6 +66,10 @@ impl Wire {
 async fn carry(near: TcpStream, target: SocketAddr, quality: watch::Receiver<Quality>) {
     // The end of one is the end of both.
     let Ok(far) = TcpStream::connect(target).await else { return };
+    // Else small frames wait for a delayed ACK.
+    for end in [&near, &far] {
+        end.set_nodelay(true).expect("an open socket");
+    }
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
     tokio::select! {
