@@ -61,29 +61,29 @@ pub struct WriteTx {
 impl Db {
     /// Opens the database and brings its schema up to date.
     pub async fn open<M: MigratorTrait>(url: &DatabaseUrl) -> Result<Self, DbError> {
-        let url = url.clone();
+        let to_open = url.clone();
         let opening = async move {
-            match &url {
+            match &to_open {
                 DatabaseUrl::Sqlite(path) => sqlite::open::<M>(path).await,
                 DatabaseUrl::Postgres(server) => postgres::open::<M>(server).await,
             }
         };
         #[cfg(feature = "simulation")]
-        let opening = simulated::opening(opening);
+        let opening = simulated::opening(url, opening);
         Ok(Self { connections: opening.await?, places: Arc::new(Semaphore::new(MAX_WRITES)) })
     }
 
     /// Opens a database that is there, to look at it alone: nothing is made, migrated or written.
     pub async fn open_to_read(url: &DatabaseUrl) -> Result<Self, DbError> {
-        let url = url.clone();
+        let to_open = url.clone();
         let opening = async move {
-            match &url {
+            match &to_open {
                 DatabaseUrl::Sqlite(path) => sqlite::open_to_read(path).await,
                 DatabaseUrl::Postgres(server) => postgres::open_to_read(server).await,
             }
         };
         #[cfg(feature = "simulation")]
-        let opening = simulated::opening(opening);
+        let opening = simulated::opening(url, opening);
         Ok(Self { connections: opening.await?, places: Arc::new(Semaphore::new(0)) })
     }
 

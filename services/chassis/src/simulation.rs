@@ -5,6 +5,7 @@
 pub mod net;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -50,6 +51,8 @@ pub(crate) enum Fate {
 struct Draws {
     random: StdRng,
     disk: Disk,
+    /// The databases that are slow now, by file name: how long each of their steps takes at most.
+    slow: BTreeMap<String, Duration>,
     incidents: Vec<Incident>,
 }
 
@@ -62,14 +65,22 @@ pub fn begin(seed: u64, disk: Disk) {
     DRAWS.set(Draws::new(seed, disk));
 }
 
-/// What has gone wrong with databases so far.
+/// Every step in the database of this file name takes up to `step` from now on, or as long as it should.
+pub fn slow_down(database: &str, step: Option<Duration>) {
+    DRAWS.with_borrow_mut(|draws| match step {
+        Some(step) => draws.slow.insert(database.to_owned(), step),
+        None => draws.slow.remove(database),
+    });
+}
+
+/// What has gone wrong with databases by chance so far.
 pub fn incidents() -> Vec<Incident> {
     DRAWS.with_borrow(|draws| draws.incidents.clone())
 }
 
 /// A moment of simulated time around each step of a transaction.
-pub(crate) async fn pause() {
-    sleep(DRAWS.with_borrow_mut(Draws::pause)).await;
+pub(crate) async fn pause(database: &str) {
+    sleep(DRAWS.with_borrow_mut(|draws| draws.pause(database))).await;
 }
 
 pub(crate) fn fate() -> Fate {
@@ -78,13 +89,15 @@ pub(crate) fn fate() -> Fate {
 
 impl Draws {
     fn new(seed: u64, disk: Disk) -> Self {
-        Self { random: StdRng::seed_from_u64(seed), disk, incidents: Vec::new() }
+        Self { random: StdRng::seed_from_u64(seed), disk, slow: BTreeMap::new(), incidents: Vec::new() }
     }
 
-    fn pause(&mut self) -> Duration {
+    fn pause(&mut self, database: &str) -> Duration {
         let part = self.random.random_range(0.0..1.0);
-        let slow = self.disk.slow;
-        if self.goes_wrong(slow) { self.incident(self.disk.slowest.mul_f64(part)) } else { PAUSE.mul_f64(part) }
+        if self.goes_wrong(self.disk.slow) {
+            return self.incident(self.disk.slowest.mul_f64(part));
+        }
+        self.slow.get(database).unwrap_or(&PAUSE).mul_f64(part)
     }
 
     fn fate(&mut self) -> Fate {

@@ -30,6 +30,8 @@ pub struct History {
     pub deliveries: Vec<Delivery>,
     /// Answers that told something of a thread, other than its stream: pages of messages, lists, inboxes.
     pub reads: Vec<Read>,
+    /// Answers that told how far a thread was.
+    pub heads: Vec<Head>,
     /// What the threads hold in the end.
     pub log: Vec<Logged>,
     /// When something was cut, stopped, killed or slow, with the time to recover from it.
@@ -182,6 +184,17 @@ pub struct Read {
     pub answered: Nanos,
     /// The messages that it showed.
     pub messages: Vec<Message>,
+}
+
+/// An answer that told how far a thread was: everything behind that was committed after it was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    /// Of [`History::threads`].
+    pub thread: usize,
+    /// The number of its newest event.
+    pub seq: u64,
+    /// When it was asked for.
+    pub asked: Nanos,
 }
 
 /// A message that a thread holds in the end, by its list or its database.

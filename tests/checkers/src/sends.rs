@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::history::{Author, History, Nanos, Outcome};
+use crate::history::{Author, History, Logged, Nanos, Outcome};
 use crate::sightings::sightings;
 use crate::switches::{Switches, Turns, off_at, off_from_to};
 use crate::verdict::{Event, Rule, Verdict};
@@ -28,13 +28,13 @@ pub fn judge(history: &History) -> Verdict {
             verdict.find([Event::Send(at), Event::Change(change), proof]);
             continue;
         }
-        // It stands behind a message that nobody had sent yet when the call returned.
+        // It stands behind what nobody had sent or seen yet when the call returned.
         if let Some(&(earliest, before)) = earliest.get(send.message.as_str())
             && let Some(change) = off_from_to(turns, earliest, committed)
             && history.changes[change].waited_out == 0
             && history.changes[change].confirmed as usize >= nodes.len().max(1)
         {
-            verdict.find([Event::Send(at), Event::Change(change), Event::Send(before)]);
+            verdict.find([Event::Send(at), Event::Change(change), before]);
             continue;
         }
         // Whenever it began: no view that had taken it from them can have permitted it.
@@ -48,26 +48,30 @@ pub fn judge(history: &History) -> Verdict {
     verdict
 }
 
-/// When each message was committed at the earliest: after each one before it in its thread was sent.
-fn not_before(history: &History) -> HashMap<&str, (Nanos, usize)> {
+/// When each message was committed at the earliest: after each one before it in its thread was sent, and after somebody asked who was
+/// told that the thread had not come so far.
+fn not_before(history: &History) -> HashMap<&str, (Nanos, Event)> {
     let sends: HashMap<&str, usize> = history.sends.iter().enumerate().map(|(at, send)| (send.message.as_str(), at)).collect();
-    let mut log: Vec<_> = history.log.iter().collect();
-    log.sort_by_key(|logged| (logged.thread, logged.seq));
-    let mut found = HashMap::new();
-    let mut newest: Option<(usize, Nanos, usize)> = None;
-    for logged in log {
-        newest = newest.filter(|(thread, ..)| *thread == logged.thread);
-        if let Some((_, invoked, before)) = newest {
-            found.insert(logged.message.as_str(), (invoked, before));
-        }
-        if let Some(&send) = sends.get(logged.message.as_str()) {
-            let invoked = history.sends[send].invoked;
-            if newest.is_none_or(|(_, newest, _)| newest < invoked) {
-                newest = Some((logged.thread, invoked, send));
-            }
+    let sent = history.log.iter().filter_map(|logged| {
+        let &send = sends.get(logged.message.as_str())?;
+        Some(((logged.thread, logged.seq), history.sends[send].invoked, Event::Send(send)))
+    });
+    let heads = history.heads.iter().enumerate().map(|(at, head)| ((head.thread, head.seq), head.asked, Event::Head(at)));
+    let mut bounds: Vec<_> = sent.chain(heads).collect();
+    bounds.sort_unstable();
+    // The latest of each and those before it in its thread.
+    for at in 1..bounds.len() {
+        let (((thread, _), time, event), latest) = (bounds[at - 1], &mut bounds[at]);
+        if latest.0.0 == thread && latest.1 < time {
+            (latest.1, latest.2) = (time, event);
         }
     }
-    found
+    let bound = |logged: &Logged| {
+        let behind = bounds.partition_point(|&(place, ..)| place < (logged.thread, logged.seq));
+        let &((thread, _), time, event) = bounds.get(behind.checked_sub(1)?)?;
+        (thread == logged.thread).then_some((time, event))
+    };
+    history.log.iter().filter_map(|logged| Some((logged.message.as_str(), bound(logged)?))).collect()
 }
 
 /// When each message was committed at the latest, and by which event.

@@ -42,6 +42,8 @@ pub enum Event {
     Delivery(usize),
     /// Of [`History::reads`].
     Read(usize),
+    /// Of [`History::heads`].
+    Head(usize),
     /// Of [`History::log`].
     Logged(usize),
     /// Of [`History::nodes`], and of the records there.
@@ -103,6 +105,7 @@ impl fmt::Display for Telling<'_> {
                 Event::Stream(at) => write!(out, "{:?}", history.streams[at])?,
                 Event::Delivery(at) => write!(out, "{:?}", history.deliveries[at])?,
                 Event::Read(at) => write!(out, "{:?}", history.reads[at])?,
+                Event::Head(at) => write!(out, "{:?}", history.heads[at])?,
                 Event::Logged(at) => write!(out, "{:?}", history.log[at])?,
                 Event::Record(node, at) => {
                     let node = &history.nodes[node];

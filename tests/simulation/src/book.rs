@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use crewline_api::permissions::v1::ChangeReceipt;
 use crewline_checkers::history::{
-    Author, Change, Delivery, History, Logged, Message, Nanos, Node, Outcome, Read, Record, Recorded, Send, Stream, Subscription,
-    Switch, Thread,
+    Author, Change, Delivery, Head, History, Logged, Message, Nanos, Node, Outcome, Read, Record, Recorded, Send, Stream,
+    Subscription, Switch, Thread,
 };
 
 use crate::coverage::Coverage;
+
+/// A node that is there confirms sooner.
+const WAITS_OUT: Duration = Duration::from_millis(1_000);
 
 /// Clones share it.
 #[derive(Clone, Default)]
@@ -35,8 +38,8 @@ pub struct Pages {
     hash: u64,
     /// The place of each host's present incarnation among the nodes.
     running: HashMap<String, usize>,
-    /// How many revocations are under way.
-    revoking: usize,
+    /// When each revocation began that is under way.
+    revoking: Vec<Nanos>,
     /// By thread id.
     threads: BTreeMap<String, usize>,
 }
@@ -122,7 +125,9 @@ impl Pages {
     pub fn change_begins(&mut self, what: &str, switches: &[(Switch, bool)]) -> std::ops::Range<usize> {
         let invoked = self.note(&format!("{what} begins"));
         let first = self.history.changes.len();
-        self.revoking += usize::from(takes_away(switches));
+        if takes_away(switches) {
+            self.revoking.push(invoked);
+        }
         self.history.changes.extend(switches.iter().map(|(switch, takes_away)| Change {
             switch: switch.clone(),
             takes_away: *takes_away,
@@ -141,7 +146,8 @@ impl Pages {
         let returned = self.note(&format!("{what} returns at {revision}: {confirmed} confirmed, {waited_out} waited out"));
         let changes = &mut self.history.changes[changes];
         if changes.iter().any(|change| change.takes_away) {
-            self.revoking -= 1;
+            let begun = changes[0].invoked;
+            self.revoking.retain(|&other| other != begun);
             self.coverage.confirmed += u64::from(confirmed > 0 && waited_out == 0);
             self.coverage.waited_out += u64::from(waited_out > 0);
         } else {
@@ -157,7 +163,13 @@ impl Pages {
 
     /// Whether a revocation is under way.
     pub fn is_revoking(&self) -> bool {
-        self.revoking > 0
+        !self.revoking.is_empty()
+    }
+
+    /// Whether one has been under way for so long that it must wait for a lease to run out.
+    pub fn is_waiting_out(&self) -> bool {
+        let long_ago = self.now.saturating_sub(nanos(WAITS_OUT));
+        self.revoking.iter().any(|&begun| begun < long_ago)
     }
 
     /// Somebody sends.
@@ -228,6 +240,12 @@ impl Pages {
         let answered = self.note(&format!("{person} sees {messages:?} of thread {thread}"));
         self.coverage.reads += 1;
         self.history.reads.push(Read { person: person.to_owned(), thread, asked, answered, messages });
+    }
+
+    /// Somebody who asked then is told that a thread has come so far.
+    pub fn sees_head(&mut self, thread: usize, seq: u64, asked: Nanos) {
+        self.note(&format!("thread {thread} is at {seq}"));
+        self.history.heads.push(Head { thread, seq, asked });
     }
 
     /// The thread of this id.

@@ -65,8 +65,10 @@ coverage! {
     held: "held links",
     /// Links that were slow.
     slow: "slow links",
-    /// Commits that took long, or whose outcome nobody learnt.
-    commits: "bad commits",
+    /// Databases that were slow for a while.
+    slow_disks: "slow databases",
+    /// Steps of transactions that took long, and commits whose outcome nobody learnt.
+    steps: "bad steps",
     /// Messages that somebody got.
     deliveries: "deliveries",
     /// Answers to reads.

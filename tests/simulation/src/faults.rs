@@ -5,6 +5,7 @@ use std::time::Duration;
 use turmoil::Sim;
 
 use crate::book::{Book, Pages};
+use crate::hosts::database_file;
 use crate::plan::{CALM, END, Fault, Plan, Trouble};
 
 /// The faults, and how far each is.
@@ -84,6 +85,10 @@ impl Trouble {
                 book.coverage.slow += 1;
                 sim.set_link_max_message_latency(here.as_str(), there.as_str(), *latency);
             }
+            Self::SlowDisk(host, step) => {
+                book.coverage.slow_disks += 1;
+                chassis::simulation::slow_down(&database_file(host), Some(*step));
+            }
             Self::Crash(host) | Self::CrashInRevocation(host) => {
                 book.coverage.crashes += 1;
                 book.coverage.crashes_in_revocation += u64::from(book.is_revoking());
@@ -98,6 +103,7 @@ impl Trouble {
             Self::OneWay(from, to) => sim.repair_oneway(from.as_str(), to.as_str()),
             Self::Hold(here, there) => sim.release(here.as_str(), there.as_str()),
             Self::Slow(here, there, _) => sim.set_link_max_message_latency(here.as_str(), there.as_str(), latency),
+            Self::SlowDisk(host, _) => chassis::simulation::slow_down(&database_file(host), None),
             Self::Crash(host) | Self::CrashInRevocation(host) => sim.bounce(host.as_str()),
         }
     }

@@ -163,7 +163,7 @@ impl Hosts {
 
     /// The database of a host.
     pub fn database(&self, host: &str) -> DatabaseUrl {
-        DatabaseUrl::Sqlite(self.folder.join(format!("{host}.db")))
+        DatabaseUrl::Sqlite(self.folder.join(database_file(host)))
     }
 
     /// Makes the tokens of clients, when the simulation begins.
@@ -180,6 +180,11 @@ impl Hosts {
     fn key(&self) -> PathBuf {
         self.folder.join("signing-key.pem")
     }
+}
+
+/// The name of the file that a host's database is in.
+pub fn database_file(host: &str) -> String {
+    format!("{host}.db")
 }
 
 fn grant(subject: &str, kind: &str, scopes: &[&str], tenant: &str) -> Grant {

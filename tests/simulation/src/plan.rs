@@ -63,6 +63,8 @@ pub enum Trouble {
     Hold(String, String),
     /// What is sent between two hosts takes up to this long.
     Slow(String, String, Duration),
+    /// Every step in a host's database takes up to so long.
+    SlowDisk(String, Duration),
     /// A host is killed, and starts again at the end.
     Crash(String),
     /// The same, in the middle of a revocation if there is one in time.
@@ -96,12 +98,18 @@ impl Plan {
                 if dice.random_bool(if long_texts { 0.8 } else { 0.3 }) {
                     delays(&mut faults, &mut dice, "phones", &node(number));
                 }
+                if dice.random_bool(0.25) {
+                    disk_trouble(&mut faults, &mut dice, &node(number));
+                }
                 if dice.random_bool(0.4) {
                     crashes(&mut faults, &mut dice, &node(number));
                 }
             }
             if dice.random_bool(0.5) {
                 crashes(&mut faults, &mut dice, "permissions");
+            }
+            if dice.random_bool(0.3) {
+                disk_trouble(&mut faults, &mut dice, "permissions");
             }
             if dice.random_bool(0.2) {
                 delays(&mut faults, &mut dice, "office", "permissions");
@@ -132,7 +140,7 @@ impl Plan {
 fn between(faults: &mut Vec<Fault>, dice: &mut StdRng, here: &str, there: &str) {
     one_after_the_other(faults, dice, |dice| {
         let (here, there) = (here.to_owned(), there.to_owned());
-        match dice.random_range(0..6) {
+        match dice.random_range(0..7) {
             0 => Trouble::Partition(here, there),
             1 => Trouble::OneWay(here, there),
             2 => Trouble::OneWay(there, here),
@@ -150,6 +158,12 @@ fn delays(faults: &mut Vec<Fault>, dice: &mut StdRng, here: &str, there: &str) {
         } else {
             Trouble::Slow(here, there, Duration::from_millis(dice.random_range(50..500)))
         }
+    });
+}
+
+fn disk_trouble(faults: &mut Vec<Fault>, dice: &mut StdRng, host: &str) {
+    one_after_the_other(faults, dice, |dice| {
+        Trouble::SlowDisk(host.to_owned(), Duration::from_millis(dice.random_range(40..700)))
     });
 }
 

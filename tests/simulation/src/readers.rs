@@ -88,24 +88,46 @@ pub async fn look_on(scene: Scene, client: Client, name: &'static str) {
     }
 }
 
-/// Lists messages now and then.
-pub async fn list(scene: Scene, clients: Vec<Client>, name: &'static str) {
-    let mut dice = scene.plan.dice(&format!("{name} lists"));
+/// Asks for messages, or for how far a thread is, now and then.
+pub async fn ask(scene: Scene, clients: Vec<Client>, name: &'static str) {
+    let mut dice = scene.plan.dice(&format!("{name} asks"));
     let places = scene.places().await;
     while turmoil::sim_elapsed().unwrap_or_default() < END {
         if dice.random_bool(0.5) {
             scene.think(&mut dice).await;
         }
         scene.think_or_be_revoked(&mut dice).await;
-        let Some(place) = places.choose(&mut dice) else { return };
-        let mut request =
-            Request::new(chat::ListMessagesRequest { thread_id: place.thread_id.clone(), page_size: 5, ..Default::default() });
-        request.set_timeout(Duration::from_secs(2));
-        let asked = scene.book.open().note(&format!("{name} lists thread {}", place.thread));
-        if let Ok(page) = clients[place.node].threads().list_messages(request).await {
-            scene.book.open().reads(name, place.thread, asked, named(page.into_inner().messages));
+        if dice.random_bool(0.5) {
+            let Some(place) = places.choose(&mut dice) else { return };
+            list(&scene, &clients[place.node], name, place).await;
+        } else {
+            futures_util::future::join_all(places.iter().map(|place| look(&scene, &clients[place.node], name, place))).await;
         }
     }
+}
+
+async fn list(scene: &Scene, client: &Client, name: &str, place: &Place) {
+    let list = chat::ListMessagesRequest { thread_id: place.thread_id.clone(), page_size: 5, ..Default::default() };
+    let asked = scene.book.open().note(&format!("{name} lists thread {}", place.thread));
+    if let Ok(page) = client.threads().list_messages(soon(list)).await {
+        scene.book.open().reads(name, place.thread, asked, named(page.into_inner().messages));
+    }
+}
+
+async fn look(scene: &Scene, client: &Client, name: &str, place: &Place) {
+    let get = chat::GetThreadRequest { thread_id: place.thread_id.clone() };
+    let asked = scene.book.open().note(&format!("{name} looks at thread {}", place.thread));
+    if let Ok(Some(thread)) = client.threads().get_thread(soon(get)).await.map(|got| got.into_inner().thread) {
+        let mut book = scene.book.open();
+        book.sees_head(place.thread, thread.head_seq, asked);
+        book.reads(name, place.thread, asked, named(thread.last_message));
+    }
+}
+
+fn soon<M>(message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    request.set_timeout(Duration::from_secs(2));
+    request
 }
 
 fn named(messages: impl IntoIterator<Item = chat::Message>) -> Vec<String> {

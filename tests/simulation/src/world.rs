@@ -61,7 +61,7 @@ pub fn simulate(plan: Plan, book: &Book) -> Result<Vec<String>, Box<dyn Error>> 
     let mut pages = book.open();
     let mut history = pages.closed.take().ok_or("nobody closed the book")?;
     history.faults = windows(&troubles);
-    pages.coverage.commits += chassis::simulation::incidents().len() as u64;
+    pages.coverage.steps += chassis::simulation::incidents().len() as u64;
     let verdicts = crewline_checkers::judge(&history, nanos(BOUND));
     pages.coverage.judged += verdicts.iter().map(|verdict| verdict.judged as u64).sum::<u64>();
     Ok(pages.surprises.iter().cloned().chain(findings(&history, &verdicts)).collect())
@@ -113,7 +113,7 @@ async fn everyday(scene: &Scene, name: &'static str, kind: &str) -> Result<(), B
             tokio::task::spawn_local(readers::look_on(scene.clone(), client.clone(), name));
         }
     }
-    tokio::task::spawn_local(readers::list(scene.clone(), clients, name));
+    tokio::task::spawn_local(readers::ask(scene.clone(), clients, name));
     Ok(())
 }
 

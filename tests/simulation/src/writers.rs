@@ -17,27 +17,44 @@ use crate::book::Sent;
 use crate::plan::{CALM, LAST_TEXTS};
 use crate::scene::{Place, Scene};
 
-/// Ten of them are more than a stream's window.
 const LONG_TEXT: usize = 15_000;
+/// So many long texts are more than a stream's window.
+const MORE_THAN_A_WINDOW: usize = 12;
+const FAST: Duration = Duration::from_millis(40);
 /// Who tries once gives up after this long.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The customers text now and then, and each of them once more in the end.
+/// The customers text now and then, fast while a revocation waits for a lease to run out, and each of them once more in the end.
 pub async fn customers(scene: Scene, carriers: Vec<Client>) {
     let mut dice = scene.plan.dice("customers");
     let places = scene.places().await;
     let mut texts = 0;
+    let mut next = |prefix: &str| {
+        texts += 1;
+        format!("{prefix}-{texts}")
+    };
+    if scene.plan.long_texts {
+        for _ in 0..MORE_THAN_A_WINDOW {
+            text(&scene, &carriers[places[0].node], &places[0], &next("text"), LONG_TEXT).await;
+        }
+    }
     while elapsed() < LAST_TEXTS {
-        scene.think_or_be_revoked(&mut dice).await;
+        let waiting_out = scene.book.open().is_waiting_out();
+        if waiting_out {
+            sleep(FAST).await;
+        } else {
+            scene.think_or_be_revoked(&mut dice).await;
+        }
         if let Some(place) = places.choose(&mut dice) {
-            texts += 1;
-            let long = scene.plan.long_texts && dice.random_bool(0.7);
-            text(&scene, &carriers[place.node], place, &format!("text-{texts}"), if long { LONG_TEXT } else { 0 }).await;
+            let length = if scene.plan.long_texts && !waiting_out && dice.random_bool(0.5) { LONG_TEXT } else { 0 };
+            tokio::task::spawn_local({
+                let (scene, carrier, place, id) = (scene.clone(), carriers[place.node].clone(), place.clone(), next("text"));
+                async move { text(&scene, &carrier, &place, &id, length).await }
+            });
         }
     }
     for place in &places {
-        texts += 1;
-        text(&scene, &carriers[place.node], place, &format!("last-{texts}"), 0).await;
+        text(&scene, &carriers[place.node], place, &next("last"), 0).await;
     }
 }
 

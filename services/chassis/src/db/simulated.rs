@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::{Connections, DbError, PLACE_TIMEOUT};
+use super::{Connections, DatabaseUrl, DbError, PLACE_TIMEOUT};
 use crate::simulation::{Fate, fate, pause};
 
 /// Readers of one database; SQLite has one writer.
@@ -30,12 +30,14 @@ type Job = Box<dyn FnOnce(&Runtime) + Send>;
 /// A pool of connections, and the turns of those who want one.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
+    database: Arc<str>,
     pool: DatabaseConnection,
     turns: Arc<Semaphore>,
 }
 
 /// A transaction. Dropped without a commit it is rolled back, before anybody else has a turn.
 pub struct Tx {
+    database: Arc<str>,
     open: Option<Arc<DatabaseTransaction>>,
     backend: DbBackend,
     _turn: OwnedSemaphorePermit,
@@ -43,18 +45,18 @@ pub struct Tx {
 
 /// Opens a database outside.
 pub(super) async fn opening(
+    url: &DatabaseUrl,
     opening: impl Future<Output = Result<Connections<DatabaseConnection>, DbError>> + Send + 'static,
 ) -> Result<Connections, DbError> {
-    pause().await;
+    let file = if let DatabaseUrl::Sqlite(path) = url { path.file_name() } else { None };
+    let database: Arc<str> = file.unwrap_or_default().to_string_lossy().into();
+    pause(&database).await;
     let Connections { writer, reader } = outside(opening)??;
-    Ok(Connections { writer: Connection::new(writer, 1), reader: Connection::new(reader, READERS) })
+    let connection = |pool, turns| Connection { database: Arc::clone(&database), pool, turns: Arc::new(Semaphore::new(turns)) };
+    Ok(Connections { writer: connection(writer, 1), reader: connection(reader, READERS) })
 }
 
 impl Connection {
-    fn new(pool: DatabaseConnection, turns: usize) -> Self {
-        Self { pool, turns: Arc::new(Semaphore::new(turns)) }
-    }
-
     pub(super) fn set_metric_callback(&mut self, callback: impl Fn(&Info<'_>) + Send + Sync + 'static) {
         self.pool.set_metric_callback(callback);
     }
@@ -66,12 +68,13 @@ impl Connection {
     pub(super) async fn begin_with_options(&self, options: TransactionOptions) -> Result<Tx, DbErr> {
         let turn = timeout(PLACE_TIMEOUT, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
-        pause().await;
+        pause(&self.database).await;
         let pool = self.pool.clone();
         let open = outside(async move { pool.begin_with_options(options).await })??;
         // Before the pause: who is gone by then leaves no transaction open.
-        let tx = Tx { backend: open.get_database_backend(), open: Some(Arc::new(open)), _turn: turn };
-        pause().await;
+        let (database, backend) = (Arc::clone(&self.database), open.get_database_backend());
+        let tx = Tx { database, backend, open: Some(Arc::new(open)), _turn: turn };
+        pause(&self.database).await;
         Ok(tx)
     }
 }
@@ -84,14 +87,14 @@ impl Tx {
     }
 
     async fn finish(mut self) -> Result<(), DbErr> {
-        pause().await;
+        pause(&self.database).await;
         let fate = fate();
         if fate == Fate::Lost {
             return Err(unknown());
         }
         let open = self.open.take().and_then(Arc::into_inner).ok_or_else(in_use)?;
         outside(open.commit())??;
-        pause().await;
+        pause(&self.database).await;
         if fate == Fate::Untold { Err(unknown()) } else { Ok(()) }
     }
 
@@ -99,10 +102,10 @@ impl Tx {
     where
         F: Future<Output = Result<T, DbErr>> + Send + 'static,
     {
-        pause().await;
+        pause(&self.database).await;
         let open = Arc::clone(self.open.as_ref().ok_or_else(in_use)?);
         let answer = outside(ask(open))?;
-        pause().await;
+        pause(&self.database).await;
         answer
     }
 }

@@ -1,4 +1,4 @@
-use crewline_checkers::history::{Outcome, Switch};
+use crewline_checkers::history::{Head, Outcome, Switch};
 use crewline_checkers::{Event, sends};
 
 use crate::sample::{JOB, Sample, TINA, view};
@@ -76,6 +76,18 @@ fn one_that_was_under_way_is_found_behind_a_message_that_was_sent_after_every_no
     let mut sample = Sample::new();
     sample.node([]).off(full(TINA), (10, 20), 7).text("later", 21).sent("m", TINA, 19, 25).on(full(TINA), (22, 23), 8);
     assert!(found(&sample).is_empty(), "it may have been judged once more");
+}
+
+#[test]
+fn one_that_was_under_way_is_found_if_it_was_not_there_yet_when_somebody_looked_after_the_return() {
+    for (asked, expected) in [(19, vec![]), (21, vec![vec![Event::Send(0), Event::Change(0), Event::Head(0)]])] {
+        let mut sample = Sample::new();
+        sample.node([]).off(full(TINA), (10, 20), 7).sent("m", TINA, 18, 25);
+        sample.history.heads.push(Head { thread: 0, seq: 0, asked });
+        assert_eq!(found(&sample), expected);
+        sample.history.heads[0].seq = 1;
+        assert!(found(&sample).is_empty(), "it was there");
+    }
 }
 
 #[test]
