@@ -53,6 +53,8 @@ struct Draws {
     disk: Disk,
     /// The databases that are slow now, by file name: how long each of their steps takes at most.
     slow: BTreeMap<String, Duration>,
+    /// The same, of what comes right before a commit alone.
+    slow_commits: BTreeMap<String, Duration>,
     incidents: Vec<Incident>,
 }
 
@@ -73,6 +75,14 @@ pub fn slow_down(database: &str, step: Option<Duration>) {
     });
 }
 
+/// Every commit in the database of this file name takes up to `step` more from now on, or as long as it should.
+pub fn slow_commits_down(database: &str, step: Option<Duration>) {
+    DRAWS.with_borrow_mut(|draws| match step {
+        Some(step) => draws.slow_commits.insert(database.to_owned(), step),
+        None => draws.slow_commits.remove(database),
+    });
+}
+
 /// What has gone wrong with databases by chance so far.
 pub fn incidents() -> Vec<Incident> {
     DRAWS.with_borrow(|draws| draws.incidents.clone())
@@ -83,13 +93,25 @@ pub(crate) async fn pause(database: &str) {
     sleep(DRAWS.with_borrow_mut(|draws| draws.pause(database))).await;
 }
 
+/// The same before a commit.
+pub(crate) async fn pause_before_commit(database: &str) {
+    pause(database).await;
+    sleep(DRAWS.with_borrow_mut(|draws| draws.slow_commit(database))).await;
+}
+
 pub(crate) fn fate() -> Fate {
     DRAWS.with_borrow_mut(Draws::fate)
 }
 
 impl Draws {
     fn new(seed: u64, disk: Disk) -> Self {
-        Self { random: StdRng::seed_from_u64(seed), disk, slow: BTreeMap::new(), incidents: Vec::new() }
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            disk,
+            slow: BTreeMap::new(),
+            slow_commits: BTreeMap::new(),
+            incidents: Vec::new(),
+        }
     }
 
     fn pause(&mut self, database: &str) -> Duration {
@@ -98,6 +120,11 @@ impl Draws {
             return self.incident(self.disk.slowest.mul_f64(part));
         }
         self.slow.get(database).unwrap_or(&PAUSE).mul_f64(part)
+    }
+
+    fn slow_commit(&mut self, database: &str) -> Duration {
+        let Some(step) = self.slow_commits.get(database) else { return Duration::ZERO };
+        step.mul_f64(self.random.random_range(0.0..1.0))
     }
 
     fn fate(&mut self) -> Fate {

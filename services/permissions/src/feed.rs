@@ -9,6 +9,7 @@ mod snapshot;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_stream::try_stream;
 use chassis::clock::Clock;
@@ -20,7 +21,7 @@ use futures_util::{Stream, StreamExt, pin_mut};
 use pb::watch_access_response::Frame as Told;
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tonic::{Status, Streaming};
 
 use self::hearing::{Hearing, hello};
@@ -34,6 +35,8 @@ use crate::store::Store;
 pub const MAX_WATCHES: usize = 100;
 /// Entries read from the database at once. One can hold every person of a tenant.
 const PAGE: u64 = 32;
+/// With a fault planted: time for something to happen in between.
+const IN_BETWEEN: Duration = Duration::from_millis(100);
 
 /// What one watch needs.
 #[derive(Clone)]
@@ -95,6 +98,10 @@ impl Feed {
             let mut cursor = if knows { hello.cursor } else { newest };
             let mut hearing = Hearing::new(inbound, Arc::clone(&seat), if knows { cursor } else { 0 });
             if !knows {
+                // That fault of the chat service's would be noticed here.
+                if chassis::mutant::planted("lease-kept-across-resync") {
+                    hearing.sends(newest);
+                }
                 yield response(Told::SnapshotBegin(pb::SnapshotBegin { epoch, revision: newest }));
                 let parts = self.parts(&watched);
                 pin_mut!(parts);
@@ -141,6 +148,9 @@ impl Feed {
                     yield response(Told::Checkpoint(pb::Checkpoint { revision: cursor }));
                 }
                 if let Some((n, lease)) = asked {
+                    if lease.is_none() {
+                        sleep(IN_BETWEEN).await;
+                    }
                     seat.grant(lease.unwrap_or_else(|| seat.enter()), cursor);
                     yield self.lease(n, cursor);
                 }
@@ -194,9 +204,16 @@ impl Feed {
             // Whoever waits for a change to be in force should not have to wait for leases to run out.
             self.leases.none_awaited().await;
         };
+        let committed = async {
+            let changed = commits.changed().await;
+            if Mutant::GrantWithoutHeadRead.planted() {
+                sleep(IN_BETWEEN).await;
+            }
+            changed
+        };
         tokio::select! {
             renewal = hearing.renewal() => Ok(renewal?.map_or(Wake::Over, Wake::Renewal)),
-            Ok(()) = commits.changed() => Ok(Wake::Commit),
+            Ok(()) = committed => Ok(Wake::Commit),
             () = seat.replaced() => Ok(Wake::Over),
             () = drained => Err(Error::Draining.into()),
             () = sleep_until(expiry) => Err(Error::TokenExpired.into()),

@@ -35,15 +35,16 @@ struct Call {
 
 /// All of them.
 pub fn everybody(scene: &Scene) -> Result<Vec<Admin>, Box<dyn std::error::Error>> {
-    let admin = |name: &'static str, kind: &str, scopes: &[&str], draw| -> Result<Admin, Box<dyn std::error::Error>> {
-        let client = scene.caller(name, kind, scopes)?.remove(0);
-        Ok(Admin { scene: scene.clone(), client, name, dice: scene.plan.dice(name), facts: Facts::default(), calls: 0, draw })
-    };
     Ok(vec![
-        admin("ada", "admin", &[], levels)?,
-        admin("adam", "admin", &[], people)?,
-        admin("dispatch", "service", &["dispatch"], jobs)?,
+        Admin::new(scene, "ada", "admin", &[], levels)?,
+        Admin::new(scene, "adam", "admin", &[], people)?,
+        Admin::new(scene, "dispatch", "service", &["dispatch"], jobs)?,
     ])
+}
+
+/// One who changes levels and is told when to.
+pub fn alone(scene: &Scene) -> Result<Admin, Box<dyn std::error::Error>> {
+    Admin::new(scene, "ada", "admin", &[], levels)
 }
 
 /// Levels: own ones and those of the role.
@@ -80,6 +81,23 @@ fn jobs(dice: &mut StdRng) -> Act {
 }
 
 impl Admin {
+    fn new(
+        scene: &Scene,
+        name: &'static str,
+        kind: &str,
+        scopes: &[&str],
+        draw: fn(&mut StdRng) -> Act,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let client = scene.caller(name, kind, scopes)?.remove(0);
+        Ok(Self { scene: scene.clone(), client, name, dice: scene.plan.dice(name), facts: Facts::default(), calls: 0, draw })
+    }
+
+    /// Does this, and returns when the call has.
+    pub async fn does(&mut self, act: Act) -> Result<(), CallError> {
+        let calls = self.prepare(&act);
+        futures_util::future::try_join_all(calls.iter().map(|call| self.make(call))).await.map(drop)
+    }
+
     /// Changes one thing after the other, and gives everything back in the end.
     pub async fn work(mut self) -> Result<(), CallError> {
         let _everything_is_there = self.scene.places().await;
@@ -91,9 +109,7 @@ impl Admin {
             futures_util::future::try_join_all(calls.iter().map(|call| self.make(call))).await?;
         }
         for act in self.facts.to_restore() {
-            for call in self.prepare(&act) {
-                self.make(&call).await?;
-            }
+            self.does(act).await?;
         }
         Ok(())
     }

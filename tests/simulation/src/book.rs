@@ -17,6 +17,8 @@ use crate::coverage::Coverage;
 
 /// A node that is there confirms sooner.
 const WAITS_OUT: Duration = Duration::from_millis(1_000);
+/// The tick before this one.
+const JUST_NOW: Duration = Duration::from_millis(10);
 
 /// Clones share it.
 #[derive(Clone, Default)]
@@ -38,6 +40,8 @@ pub struct Pages {
     hash: u64,
     /// The place of each host's present incarnation among the nodes.
     running: HashMap<String, usize>,
+    /// When each host's node told last how far it is: it does that when it renews its lease.
+    renewed: HashMap<String, Nanos>,
     /// When each revocation began that is under way.
     revoking: Vec<Nanos>,
     /// By thread id.
@@ -99,9 +103,12 @@ impl Pages {
     }
 
     fn record(&mut self, host: &str, what: Recorded) {
-        let at = Some(self.note(&format!("{host}: {what:?}")));
+        let now = self.note(&format!("{host}: {what:?}"));
+        if matches!(what, Recorded::Applied(_)) {
+            self.renewed.insert(host.to_owned(), now);
+        }
         if let Some(&node) = self.running.get(host) {
-            self.history.nodes[node].records.push(Record { at, what });
+            self.history.nodes[node].records.push(Record { at: Some(now), what });
         }
     }
 
@@ -170,6 +177,11 @@ impl Pages {
     pub fn is_waiting_out(&self) -> bool {
         let long_ago = self.now.saturating_sub(nanos(WAITS_OUT));
         self.revoking.iter().any(|&begun| begun < long_ago)
+    }
+
+    /// Whether the node of this host has just sent a renewal.
+    pub fn has_just_renewed(&self, host: &str) -> bool {
+        self.renewed.get(host).is_some_and(|&renewed| self.now.saturating_sub(renewed) < nanos(JUST_NOW))
     }
 
     /// Somebody sends.

@@ -62,6 +62,8 @@ impl Trouble {
     fn is_ripe(&self, waited: Duration, book: &Book) -> bool {
         match self {
             Self::CrashInRevocation(_) => waited > Duration::from_secs(1) || book.open().is_revoking(),
+            // So that the answer is the first that comes late.
+            Self::Late(_, node, _) => waited > Duration::from_secs(1) || book.open().has_just_renewed(node),
             _ => true,
         }
     }
@@ -85,6 +87,10 @@ impl Trouble {
                 book.coverage.slow += 1;
                 sim.set_link_max_message_latency(here.as_str(), there.as_str(), *latency);
             }
+            Self::Late(here, there, latency) => {
+                book.coverage.slow += 1;
+                sim.set_link_latency(here.as_str(), there.as_str(), *latency);
+            }
             Self::SlowDisk(host, step) => {
                 book.coverage.slow_disks += 1;
                 chassis::simulation::slow_down(&database_file(host), Some(*step));
@@ -103,6 +109,7 @@ impl Trouble {
             Self::OneWay(from, to) => sim.repair_oneway(from.as_str(), to.as_str()),
             Self::Hold(here, there) => sim.release(here.as_str(), there.as_str()),
             Self::Slow(here, there, _) => sim.set_link_max_message_latency(here.as_str(), there.as_str(), latency),
+            Self::Late(here, there, _) => sim.set_link_latency(here.as_str(), there.as_str(), latency),
             Self::SlowDisk(host, _) => chassis::simulation::slow_down(&database_file(host), None),
             Self::Crash(host) | Self::CrashInRevocation(host) => sim.bounce(host.as_str()),
         }

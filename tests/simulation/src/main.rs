@@ -15,6 +15,7 @@ mod plan;
 mod readers;
 mod runner;
 mod scene;
+mod scripts;
 mod world;
 mod writers;
 
@@ -33,6 +34,7 @@ use crate::book::Book;
 use crate::nodes::{HOSTS, RECORDS, Records};
 use crate::plan::Plan;
 use crate::runner::Runner;
+use crate::scripts::Script;
 
 /// The real code of both services in simulated time, on a simulated network, from a seed.
 #[derive(Parser)]
@@ -55,8 +57,11 @@ struct Cli {
     /// Plants this fault.
     #[arg(long)]
     mutant: Option<String>,
+    /// Plays this script in every seed: clocks-apart, stalled-readers, new-snapshot, cut-after-lease, late-lease or slow-commit.
+    #[arg(long)]
+    script: Option<Script>,
     /// Plants every fault there is, one after the other, and looks for a seed in which it is found.
-    #[arg(long, conflicts_with_all = ["seed", "mutant", "nightly"])]
+    #[arg(long, conflicts_with_all = ["seed", "mutant", "script", "nightly"])]
     mutants: bool,
     /// With `--seed`: tells only what came of it.
     #[arg(long, hide = true, requires = "seed")]
@@ -71,7 +76,7 @@ fn main() -> ExitCode {
         None => {
             let seeds = if cli.nightly { 100_000 } else { cli.seeds };
             let within = cli.minutes.map(|minutes| Duration::from_secs(60 * minutes));
-            Runner { first: cli.first, seeds, within, mutant: cli.mutant }.run()
+            Runner { first: cli.first, seeds, within, mutant: cli.mutant, script: cli.script }.run()
         }
     }
 }
@@ -83,7 +88,7 @@ fn one(seed: u64, cli: &Cli) -> ExitCode {
     }
     let book = Book::default();
     listen(&book, !cli.brief);
-    let plan = Plan::of(seed);
+    let plan = cli.script.map_or_else(|| Plan::of(seed), |script| Plan::of_script(seed, script));
     if !cli.brief {
         println!("{plan:#?}");
         book.open().loud = true;

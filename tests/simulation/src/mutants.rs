@@ -1,10 +1,11 @@
-//! The faults that are planted into the real code: the judges have to find every one.
+//! The faults that are planted into the real code: the judges have to find every one, in what a seed draws or in a script.
 
 use std::process::ExitCode;
 
 use strum::VariantArray;
 
 use crate::runner::{Runner, Searched};
+use crate::scripts::Script;
 
 /// A fault of a service.
 struct Planted {
@@ -19,21 +20,37 @@ fn all() -> Vec<Planted> {
     permissions.chain(chat).map(|(service, name)| Planted { service, name }).collect()
 }
 
+/// The situation in which a fault shows; none where what a seed draws is enough.
+fn shows_in(name: &str) -> Option<Script> {
+    Some(match name {
+        "no-margin" => Script::ClocksApart,
+        "check-before-queue" => Script::StalledReaders,
+        "lease-kept-across-resync" => Script::NewSnapshot,
+        "grant-without-revision" | "grant-without-head-read" | "head-read-before-entry" => Script::CutAfterLease,
+        "lease-from-receipt" => Script::LateLease,
+        "permit-not-pinned" => Script::SlowCommit,
+        _ => return None,
+    })
+}
+
 /// Simulates each fault, from the first seed to the one in which a judge finds it, and tells which did. One that is never found fails.
 pub fn run(first: u64, seeds: u64) -> ExitCode {
-    println!("{:<12} {:<30} {:>6}  found by", "service", "planted fault", "seed");
+    println!("{:<12} {:<26} {:<16} {:>5}  found by the judge", "service", "planted fault", "script", "seed");
     let mut survivors = Vec::new();
     for Planted { service, name } in all() {
-        let runner = Runner { first, seeds, within: None, mutant: Some(name.to_owned()) };
+        let script = shows_in(name);
+        let runner = Runner { first, seeds, within: None, mutant: Some(name.to_owned()), script };
         let Searched { failed, .. } = runner.search();
-        match failed.as_ref().and_then(|(seed, said)| Some((seed, judged(said)?))) {
-            Some((seed, by)) => println!("{service:<12} {name:<30} {seed:>6}  {by}"),
-            None => {
-                let why = failed.map_or("nothing".to_owned(), |(seed, said)| format!("no judge: seed {seed} said\n{said}"));
-                println!("{service:<12} {name:<30} {:>6}  {why}", "");
-                survivors.push(name);
-            }
+        let found = failed.as_ref().and_then(|(seed, said)| Some((seed.to_string(), judged(said)?.to_owned())));
+        if found.is_none() {
+            survivors.push(name);
         }
+        let (seed, by) = found.unwrap_or_else(|| {
+            let why = failed.map_or("nothing".to_owned(), |(seed, said)| format!("no judge: seed {seed} said\n{said}"));
+            (String::new(), why)
+        });
+        let script = script.map_or("chance".to_owned(), |script| script.to_string());
+        println!("{service:<12} {name:<26} {script:<16} {seed:>5}  {by}");
     }
     if survivors.is_empty() {
         return ExitCode::SUCCESS;
@@ -42,9 +59,9 @@ pub fn run(first: u64, seeds: u64) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What a judge found; what merely broke is no finding.
+/// Which judge found something; what merely broke is no finding.
 fn judged(said: &str) -> Option<&str> {
     let finding = said.lines().find_map(|line| line.strip_prefix("finding: "))?;
     let broke = ["the simulation broke", "something panicked"].iter().any(|broken| finding.starts_with(broken));
-    (!broke).then_some(finding)
+    (!broke).then(|| finding.trim_end_matches(':'))
 }

@@ -6,6 +6,9 @@ use chassis::simulation::Disk;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
+use strum::VariantArray;
+
+use crate::scripts::Script;
 
 /// The tenant is made and everybody has begun by then.
 pub const CHURN: Duration = Duration::from_secs(2);
@@ -19,6 +22,8 @@ pub const END: Duration = Duration::from_secs(15);
 /// How far a clock may be off, in parts per million. Of a lease of 2 s a tenth and 50 ms are margin: two clocks that are off as far as
 /// that, one ahead and one behind, use up nine tenths of it.
 const DRIFT: u32 = 55_000;
+/// One seed in so many.
+const SCRIPTED: u64 = 8;
 
 /// Everything that is drawn before the simulation begins.
 #[derive(Clone, Debug)]
@@ -39,6 +44,8 @@ pub struct Plan {
     pub tokens: Option<Duration>,
     /// The mean pause of everybody who does something now and then.
     pub pause: Duration,
+    /// What is brought about on purpose, in the place of what is left to chance.
+    pub script: Option<Script>,
 }
 
 /// Something goes wrong for a while.
@@ -63,6 +70,8 @@ pub enum Trouble {
     Hold(String, String),
     /// What is sent between two hosts takes up to this long.
     Slow(String, String, Duration),
+    /// What is sent between two hosts takes this long.
+    Late(String, String, Duration),
     /// Every step in a host's database takes up to so long.
     SlowDisk(String, Duration),
     /// A host is killed, and starts again at the end.
@@ -77,8 +86,32 @@ pub fn node(number: usize) -> String {
 }
 
 impl Plan {
-    /// What this seed stands for.
+    /// What this seed stands for: each eighth one for a script, one after the other.
     pub fn of(seed: u64) -> Self {
+        let turn = usize::try_from(seed / SCRIPTED).unwrap_or_default();
+        if seed.is_multiple_of(SCRIPTED) {
+            Self::of_script(seed, Script::VARIANTS[turn % Script::VARIANTS.len()])
+        } else {
+            Self::of_chance(seed)
+        }
+    }
+
+    /// What this seed stands for in a script: one node, and nothing goes wrong but what is in it.
+    pub fn of_script(seed: u64, script: Script) -> Self {
+        Self {
+            seed,
+            nodes: 1,
+            disk: Disk::default(),
+            latency: Duration::from_millis(10),
+            faults: script.faults(),
+            long_texts: script == Script::StalledReaders,
+            tokens: (script == Script::NewSnapshot).then(|| Duration::from_secs(3)),
+            pause: Duration::from_millis(150),
+            script: Some(script),
+        }
+    }
+
+    fn of_chance(seed: u64) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let nodes = if dice.random_bool(0.4) { 2 } else { 1 };
         let disk = match dice.random_range(0..8) {
@@ -115,7 +148,7 @@ impl Plan {
                 delays(&mut faults, &mut dice, "office", "permissions");
             }
         }
-        Self { seed, nodes, disk, latency, faults, long_texts, tokens, pause }
+        Self { seed, nodes, disk, latency, faults, long_texts, tokens, pause, script: None }
     }
 
     /// A source of draws of its own for each who draws, so that one who draws more changes nothing for the others.
@@ -129,6 +162,13 @@ impl Plan {
     pub fn rate(&self, host: &str) -> u32 {
         let mut dice = self.dice(&format!("clock of {host}"));
         let (slowest, fastest) = (1_000_000 - DRIFT, 1_000_000 + DRIFT);
+        if let Some(script) = self.script {
+            return match (script, host) {
+                (Script::NewSnapshot, _) => 1_000_000,
+                (_, "permissions") => fastest,
+                _ => slowest,
+            };
+        }
         match dice.random_range(0..3) {
             0 => slowest,
             1 => fastest,

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::coverage::Coverage;
+use crate::scripts::Script;
 
 /// Processes at a time.
 const SIDE_BY_SIDE: usize = 2;
@@ -25,6 +26,8 @@ pub struct Runner {
     pub within: Option<Duration>,
     /// The fault that is planted.
     pub mutant: Option<String>,
+    /// The script of all seeds, in the place of what each stands for.
+    pub script: Option<Script>,
 }
 
 /// What came of many seeds.
@@ -55,13 +58,13 @@ impl Runner {
         let began = Instant::now();
         let progress = self.search();
         println!("{} seeds in {:.1} s: {}", progress.done, began.elapsed().as_secs_f64(), progress.coverage);
-        if let Some((seed, said)) = progress.failed {
-            let mutant = self.mutant.map(|mutant| format!(" --mutant {mutant}")).unwrap_or_default();
-            println!("\nSeed {seed} failed:\n{said}\nTo see it again:\n  cargo simulate --seed {seed}{mutant}");
+        if let Some((seed, said)) = &progress.failed {
+            let again = self.arguments(*seed).join(" ");
+            println!("\nSeed {seed} failed:\n{said}\nTo see it again:\n  cargo simulate {again}");
             return ExitCode::FAILURE;
         }
         let missing = progress.coverage.missing();
-        if progress.done >= MEETS_EVERYTHING && !missing.is_empty() {
+        if self.script.is_none() && progress.done >= MEETS_EVERYTHING && !missing.is_empty() {
             println!("These never happened: {}", missing.join(", "));
             return ExitCode::FAILURE;
         }
@@ -95,14 +98,19 @@ impl Runner {
         }
     }
 
+    /// What simulates a seed.
+    fn arguments(&self, seed: u64) -> Vec<String> {
+        let mut arguments = vec!["--seed".to_owned(), seed.to_string()];
+        arguments.extend(self.mutant.iter().flat_map(|mutant| ["--mutant".to_owned(), mutant.clone()]));
+        arguments.extend(self.script.iter().flat_map(|script| ["--script".to_owned(), script.to_string()]));
+        arguments
+    }
+
     /// Simulates a seed: whether it went well, and what it said.
     fn simulate(&self, seed: u64) -> (bool, String) {
         let started = std::env::current_exe().and_then(|program| {
             let mut command = Command::new(program);
-            command.args(["--seed", &seed.to_string(), "--brief"]);
-            if let Some(mutant) = &self.mutant {
-                command.args(["--mutant", mutant]);
-            }
+            command.args(self.arguments(seed)).arg("--brief");
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
         });
         match started {

@@ -13,9 +13,9 @@ use turmoil::Sim;
 use crate::book::{Book, nanos};
 use crate::faults::Troubles;
 use crate::hosts::Hosts;
-use crate::plan::{END, Plan, node};
+use crate::plan::{CALM, CHURN, END, Plan, node};
 use crate::scene::{CREW, OLGA, OTTO, Scene};
-use crate::{admins, audit, entropy, readers, writers};
+use crate::{admins, audit, entropy, readers, scripts, writers};
 
 const TICK: Duration = Duration::from_millis(10);
 /// One who is allowed all the while gets each message within this time, and can send within it.
@@ -60,7 +60,7 @@ pub fn simulate(plan: Plan, book: &Book) -> Result<Vec<String>, Box<dyn Error>> 
     }
     let mut pages = book.open();
     let mut history = pages.closed.take().ok_or("nobody closed the book")?;
-    history.faults = windows(&troubles);
+    history.faults = windows(&plan, &troubles);
     pages.coverage.steps += chassis::simulation::incidents().len() as u64;
     let verdicts = crewline_checkers::judge(&history, nanos(BOUND));
     pages.coverage.judged += verdicts.iter().map(|verdict| verdict.judged as u64).sum::<u64>();
@@ -77,8 +77,9 @@ fn disks() -> std::path::PathBuf {
 fn office(sim: &mut Sim<'_>, scene: Scene) {
     sim.client("office", async move {
         scene.set().await?;
-        for admin in admins::everybody(&scene)? {
-            tokio::task::spawn_local(admin.work());
+        match scene.plan.script {
+            Some(script) => drop(tokio::task::spawn_local(scripts::play(script, scene.clone(), admins::alone(&scene)?))),
+            None => admins::everybody(&scene)?.into_iter().for_each(|admin| drop(tokio::task::spawn_local(admin.work()))),
         }
         let carriers = scene.caller("carrier", "service", &["carrier"])?;
         tokio::task::spawn_local(writers::customers(scene.clone(), carriers));
@@ -132,9 +133,10 @@ fn auditor(sim: &mut Sim<'_>, hosts: Hosts) -> Rc<Cell<bool>> {
 }
 
 /// When something was wrong, with the time to recover from it.
-fn windows(troubles: &Troubles) -> Vec<Window> {
+fn windows(plan: &Plan, troubles: &Troubles) -> Vec<Window> {
     let incidents = chassis::simulation::incidents().into_iter().map(|incident| (incident.at, incident.at + incident.took));
-    let wrong = troubles.windows().into_iter().chain(incidents);
+    let script = plan.script.map(|_| (CHURN, CALM));
+    let wrong = troubles.windows().into_iter().chain(incidents).chain(script);
     wrong.map(|(from, to)| Window { from: nanos(from), to: nanos(to + RECOVERY) }).collect()
 }
 

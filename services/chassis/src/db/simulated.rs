@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::{Connections, DatabaseUrl, DbError, PLACE_TIMEOUT};
-use crate::simulation::{Fate, fate, pause};
+use crate::simulation::{Fate, fate, pause, pause_before_commit};
 
 /// Readers of one database; SQLite has one writer.
 const READERS: usize = 4;
@@ -87,7 +87,7 @@ impl Tx {
     }
 
     async fn finish(mut self) -> Result<(), DbErr> {
-        pause(&self.database).await;
+        pause_before_commit(&self.database).await;
         let fate = fate();
         if fate == Fate::Lost {
             return Err(unknown());
