@@ -191,6 +191,15 @@ impl Feed {
         Ok(None)
     }
 
+    /// Whoever waits for a change to be in force should not have to wait for leases to run out because the node was sent away.
+    async fn until_all_in_force(&self) -> Result<(), Error> {
+        let mut stamps = self.store.stamps();
+        while !self.read(|store| async move { store.unfinished(1).await }).await?.is_empty() {
+            stamps.changed().await.map_err(|_| Error::Draining)?;
+        }
+        Ok(())
+    }
+
     /// Waits for a reason to look at the database, or to end.
     async fn wake(
         &self,
@@ -201,8 +210,7 @@ impl Feed {
     ) -> Result<Wake, Status> {
         let drained = async {
             self.drain.begun().await;
-            // Whoever waits for a change to be in force should not have to wait for leases to run out.
-            self.leases.none_awaited().await;
+            self.until_all_in_force().await
         };
         let committed = async {
             let changed = commits.changed().await;
@@ -215,7 +223,7 @@ impl Feed {
             renewal = hearing.renewal() => Ok(renewal?.map_or(Wake::Over, Wake::Renewal)),
             Ok(()) = committed => Ok(Wake::Commit),
             () = seat.replaced() => Ok(Wake::Over),
-            () = drained => Err(Error::Draining.into()),
+            ended = drained => Err(ended.err().unwrap_or(Error::Draining).into()),
             () = sleep_until(expiry) => Err(Error::TokenExpired.into()),
         }
     }

@@ -24,8 +24,6 @@ pub struct Leases {
     table: Arc<Mutex<Table>>,
     /// Told of all that a change may have waited for.
     moved: Arc<Notify>,
-    /// How many changes wait.
-    waiting: watch::Sender<usize>,
 }
 
 /// The place of one watch; it is left when this is dropped.
@@ -40,7 +38,7 @@ impl Leases {
     /// Leases for `ttl` from when they are entered. Until `older_until` some may count that a process before this one granted.
     pub fn new(clock: Clock, ttl: Duration, older_until: Moment) -> Self {
         let table = Arc::new(Mutex::new(Table::new(older_until)));
-        Self { clock, ttl, table, moved: Arc::default(), waiting: watch::Sender::new(0) }
+        Self { clock, ttl, table, moved: Arc::default() }
     }
 
     /// How long a lease lasts.
@@ -56,32 +54,17 @@ impl Leases {
 
     /// Looks how far a committed change is.
     pub fn look(&self, revision: u64) -> Verdict {
-        self.with(|table, now| {
-            let verdict = table.look(revision, now);
-            self.waiting.send_replace(table.waiting());
-            verdict
-        })
+        self.with(|table, now| table.look(revision, now))
     }
 
     /// All other changes are in force. Tells whether there were any.
     pub fn forget_but(&self, unfinished: impl Iterator<Item = u64>) -> bool {
-        self.with(|table, now| {
-            let forgotten = table.forget_but(&unfinished.collect(), now);
-            self.waiting.send_replace(table.waiting());
-            forgotten
-        })
+        self.with(|table, now| table.forget_but(&unfinished.collect(), now))
     }
 
     /// Waits until a change may have moved on. For one task alone.
     pub async fn moved(&self) {
         self.moved.notified().await;
-    }
-
-    /// Waits until no change waits for a node.
-    pub async fn none_awaited(&self) {
-        let mut waiting = self.waiting.subscribe();
-        // It cannot fail: the sender is here.
-        let _none = waiting.wait_for(|waiting| *waiting == 0).await;
     }
 
     /// All nodes that watch, or whose leases count, and the time.
