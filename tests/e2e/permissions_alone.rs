@@ -33,7 +33,12 @@ pub struct Alone {
 
 impl Alone {
     pub async fn with_lease_of(millis: &str) -> Self {
-        let running = Running::start("permissions", &[("CREWLINE_PERMISSIONS__LEASE_MILLIS", millis)]).await;
+        Self::with(&[("CREWLINE_PERMISSIONS__LEASE_MILLIS", millis)]).await
+    }
+
+    /// With this configuration.
+    pub async fn with(configuration: &[(&str, &str)]) -> Self {
+        let running = Running::start("permissions", configuration).await;
         let (company, _) = Company::without_thread(&running.callers().await).await;
         let mint = Mint::of(&running);
         Self { running, company, mint }

@@ -24,7 +24,7 @@ pub fn outcome<T>(result: Result<T, Status>) -> String {
 }
 
 /// The one status of each cause, as the error table has it.
-fn code_of(reason: &str) -> Code {
+pub fn code_of(reason: &str) -> Code {
     match reason {
         "TOKEN_INVALID" | "TOKEN_EXPIRED" => Code::Unauthenticated,
         "CALLER_NOT_ALLOWED" | "TENANT_NOT_ALLOWED" | "PERSON_INACTIVE" | "CHAT_PERMISSION_REQUIRED" => Code::PermissionDenied,
@@ -33,7 +33,7 @@ fn code_of(reason: &str) -> Code {
         "THREAD_NOT_VISIBLE" | "RESOURCE_NOT_FOUND" => Code::NotFound,
         "OPEN_THREAD_EXISTS" | "IDEMPOTENCY_KEY_REUSED" | "RESOURCE_EXISTS" => Code::AlreadyExists,
         "ETAG_MISMATCH" => Code::Aborted,
-        "QUEUE_FULL" | "TOO_MANY_STREAMS" | "STORAGE_FULL" => Code::ResourceExhausted,
+        "QUEUE_FULL" | "RATE_LIMITED" | "TOO_MANY_STREAMS" | "STORAGE_FULL" => Code::ResourceExhausted,
         "ACCESS_UNKNOWN" | "STORE_UNAVAILABLE" | "DRAINING" => Code::Unavailable,
         "DEADLINE" => Code::DeadlineExceeded,
         "INTERNAL" => Code::Internal,

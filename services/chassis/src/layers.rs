@@ -1,28 +1,29 @@
-//! What happens to every call around its handler: from the outside in, a span, a net for panics, a deadline, an identity, and a reason
-//! for what the framework refuses by itself.
+//! What happens to every call around its handler: from the outside in, a span, a net for panics, a look at how it is framed, a deadline, an
+//! identity, a rate, and a reason for what the framework refuses by itself.
+
+mod answer;
+mod deadline;
+mod framing;
 
 use std::any::Any;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use crewline_api::errors::v1::ErrorReason;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, Span, field};
 
-use crate::identity::Callers;
+use crate::admission::Admission;
+use crate::identity::{Callers, Identity, TENANT_HEADER};
 use crate::refusal::Refusal;
 use crate::token::Verifier;
 
-/// For a caller that names no deadline.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
-/// The longest that a call may ask for.
-const MAX_DEADLINE: Duration = Duration::from_secs(30);
 /// Services that answer anybody: they tell nothing of a tenant.
 const PUBLIC: [&str; 3] =
     ["/grpc.health.v1.Health/", "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"];
@@ -34,17 +35,22 @@ pub struct Door {
     pub verifier: Verifier,
     /// Which RPC is for whom.
     pub callers: Callers,
+    /// The RPCs that take more than one message.
+    pub conversations: &'static [&'static str],
+    /// How often who may call.
+    pub admission: Admission,
 }
 
 /// Puts the layers around `routes`.
 pub fn around(routes: Router, door: Door) -> Router {
     routes
         .layer(from_fn(give_reason))
-        .layer(from_fn_with_state(door, identify))
+        .layer(from_fn_with_state(door.clone(), identify))
         // Outside of the identity: checking a token costs time, too.
-        .layer(from_fn(limit_time))
+        .layer(from_fn(deadline::limit))
+        .layer(from_fn_with_state(door.conversations, framing::check))
         // Outside of everything that can panic, inside of the span, so that the log line of the panic has it.
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(|_payload: Box<dyn Any + Send>| refuse(panicked())))
         .layer(from_fn(trace))
 }
 
@@ -64,38 +70,10 @@ async fn trace(request: Request, next: Next) -> Response {
     response
 }
 
-fn panicked(_payload: Box<dyn Any + Send>) -> Response {
+/// The code that makes an answer has panicked. What it said is in the log, and goes to nobody.
+fn panicked() -> Refusal {
     tracing::error!("a handler panicked");
-    refuse(Refusal::new(ErrorReason::Internal, "something went wrong here"))
-}
-
-/// Limits the time to the response head. Streams limit their own lives.
-async fn limit_time(request: Request, next: Next) -> Response {
-    let asked = request.headers().get("grpc-timeout").and_then(|value| parse_timeout(value.to_str().ok()?));
-    let allowed = asked.unwrap_or(DEFAULT_DEADLINE).min(MAX_DEADLINE);
-    // tonic's own timer, outside of this one, answers CANCELLED; ours has to be the first.
-    let ours = allowed - (allowed / 10).min(Duration::from_millis(20));
-    timeout(ours, next.run(request))
-        .await
-        .unwrap_or_else(|_| refuse(Refusal::new(ErrorReason::Deadline, "the call took longer than its deadline allows")))
-}
-
-/// `grpc-timeout`: up to eight digits and a unit.
-fn parse_timeout(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let amount: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => Some(Duration::from_secs(amount * 3600)),
-        "M" => Some(Duration::from_secs(amount * 60)),
-        "S" => Some(Duration::from_secs(amount)),
-        "m" => Some(Duration::from_millis(amount)),
-        "u" => Some(Duration::from_micros(amount)),
-        "n" => Some(Duration::from_nanos(amount)),
-        _ => None,
-    }
+    Refusal::new(ErrorReason::Internal, "something went wrong here")
 }
 
 /// Verifies the token and looks whether the RPC is for such a caller.
@@ -121,8 +99,23 @@ async fn identify(State(door): State<Door>, mut request: Request, next: Next) ->
         }
         Some(_) => {}
     }
+    let tenant = tenant_of(&identity, request.headers());
+    let turn = match door.admission.admit(&identity, tenant) {
+        Ok(turn) => turn,
+        Err(refusal) => return refuse(refusal),
+    };
     request.extensions_mut().insert(identity);
-    next.run(request).await
+    let response = next.run(request).await;
+    // A stream has its own limits.
+    drop(turn);
+    response
+}
+
+/// The tenant that the call says it is for, if the token names it: the service says why not.
+fn tenant_of<'a>(identity: &'a Identity, headers: &'a HeaderMap) -> Option<&'a str> {
+    let named = headers.get(TENANT_HEADER).and_then(|value| value.to_str().ok());
+    let only = identity.tenants.first().filter(|_| identity.tenants.len() == 1).map(String::as_str);
+    named.or(only).filter(|tenant| *tenant != "*" && identity.names(tenant))
 }
 
 /// tonic refuses messages that are too large or cannot be decoded before any handler sees them, in words of its own.
@@ -133,6 +126,8 @@ async fn give_reason(request: Request, next: Next) -> Response {
     };
     match status.code() {
         Code::OutOfRange => refuse(Refusal::invalid("message", "must be at most 256 KiB")),
+        // Every RPC that does not exist has been refused by now.
+        Code::Unimplemented => refuse(Refusal::invalid("grpc-encoding", "must be identity, or not there")),
         Code::Internal => refuse(Refusal::invalid("message", "must be one well-formed message of the kind that the RPC takes")),
         _ => response,
     }
@@ -145,19 +140,4 @@ fn bearer(value: &str) -> Option<&str> {
 
 fn refuse(refusal: Refusal) -> http::Response<Body> {
     Status::from(refusal).into_http()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_timeout_has_up_to_eight_digits_and_a_unit() {
-        assert_eq!(parse_timeout("250m"), Some(Duration::from_millis(250)));
-        assert_eq!(parse_timeout("99999999S"), Some(Duration::from_secs(99_999_999)));
-        assert_eq!(parse_timeout("1n"), Some(Duration::from_nanos(1)));
-        for wrong in ["", "S", "abc", "100000000S", "5", "-1S", "5s", "é"] {
-            assert_eq!(parse_timeout(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! What both services need around their domain. Nothing here knows what a tenant, a subject or a kind of caller means:
 //! that is each service's. A thing is admitted only when both services use it today.
 
+pub mod admission;
 pub mod clock;
 pub mod config;
 pub mod data_dir;

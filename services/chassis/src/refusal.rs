@@ -55,6 +55,11 @@ impl Refusal {
         self.0.reason
     }
 
+    /// The time after which to try again, where waiting helps.
+    pub fn wait(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     /// The field that is wrong and what it must be, for an INVALID_FIELD.
     pub fn field(&self) -> Option<(&str, &str)> {
         self.0.field.as_ref().map(|(field, must)| (field.as_str(), must.as_str()))
@@ -76,7 +81,9 @@ pub fn code(reason: ErrorReason) -> Code {
         ErrorReason::ThreadNotVisible | ErrorReason::ResourceNotFound => Code::NotFound,
         ErrorReason::OpenThreadExists | ErrorReason::IdempotencyKeyReused | ErrorReason::ResourceExists => Code::AlreadyExists,
         ErrorReason::EtagMismatch => Code::Aborted,
-        ErrorReason::QueueFull | ErrorReason::TooManyStreams | ErrorReason::StorageFull => Code::ResourceExhausted,
+        ErrorReason::QueueFull | ErrorReason::RateLimited | ErrorReason::TooManyStreams | ErrorReason::StorageFull => {
+            Code::ResourceExhausted
+        }
         ErrorReason::AccessUnknown | ErrorReason::StoreUnavailable | ErrorReason::Draining => Code::Unavailable,
         ErrorReason::Deadline => Code::DeadlineExceeded,
         ErrorReason::UnknownMethod => Code::Unimplemented,

@@ -25,6 +25,7 @@ mod streams;
 mod watch;
 mod wire;
 
+use chassis::admission::{Admission, Limits};
 use chassis::clock::Clock;
 use chassis::db::{DatabaseUrl, DbError};
 use chassis::ids::Ids;
@@ -90,6 +91,8 @@ pub struct Setup {
     pub metrics: telemetry::Metrics,
     /// Whether it describes its API.
     pub reflection: bool,
+    /// How often who may call.
+    pub limits: Limits,
     /// When to end.
     pub drain: Drain,
 }
@@ -147,7 +150,12 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         listener: setup.listener,
         routes,
         services: SERVICES,
-        door: Door { verifier: setup.verifier, callers: callers::CALLERS },
+        door: Door {
+            verifier: setup.verifier,
+            callers: callers::CALLERS,
+            conversations: &[],
+            admission: Admission::new(setup.limits, clock),
+        },
         ready: ready.subscribe(),
         reflection: setup.reflection,
         drain,

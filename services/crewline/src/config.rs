@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chassis::admission::Limits;
 use chassis::config::{ConfigError, IdentityConfig, TelemetryConfig, database_url, load};
 use chassis::db::DatabaseUrl;
 use chat::rules::Rules;
@@ -65,6 +66,7 @@ pub struct ChatConfig {
 #[allow(missing_docs)] // Said in config.default.toml.
 pub struct ServerConfig {
     pub reflection: bool,
+    pub limits: Limits,
 }
 
 impl Config {

@@ -91,7 +91,7 @@ impl Bound {
         let ids = Ids::from_os(clock);
         let verifier = keys::verifier(&self.config, clock, &ids)?;
         let metrics = Metrics::start()?;
-        let reflection = self.config.server.reflection;
+        let (reflection, limits) = (self.config.server.reflection, self.config.server.limits);
 
         let permissions = self.permissions.map(|listener| permissions::Setup {
             listener,
@@ -101,6 +101,7 @@ impl Bound {
             clock,
             metrics: metrics.clone(),
             reflection,
+            limits,
             drain: drain.clone(),
         });
         let chat = match self.chat {
@@ -119,6 +120,7 @@ impl Bound {
                 ids,
                 metrics: metrics.clone(),
                 reflection,
+                limits,
                 drain: drain.clone(),
             }),
         };

@@ -18,6 +18,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chassis::admission::{Admission, Limits};
 use chassis::clock::Clock;
 use chassis::db::DatabaseUrl;
 use chassis::layers::Door;
@@ -68,6 +69,8 @@ pub struct Setup {
     pub metrics: telemetry::Metrics,
     /// Whether it describes its API.
     pub reflection: bool,
+    /// How often who may call.
+    pub limits: Limits,
     /// When to end.
     pub drain: Drain,
 }
@@ -112,7 +115,12 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         .add_service(AuditServiceServer::new(Audit(store.clone())).max_decoding_message_size(MAX_REQUEST_BYTES));
     // The schema is up to date from here on: ready for good.
     let (_ready, ready) = watch::channel(true);
-    let door = Door { verifier: setup.verifier, callers: callers::CALLERS };
+    let door = Door {
+        verifier: setup.verifier,
+        callers: callers::CALLERS,
+        conversations: &["/crewline.permissions.v1.AccessService/WatchAccess"],
+        admission: Admission::new(setup.limits, setup.clock),
+    };
     let spec = Spec {
         listener: setup.listener,
         routes,

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use chassis::admission::Limits;
 use chassis::clock::Clock;
 use chassis::db::DatabaseUrl;
 use chassis::ids::Ids;
@@ -122,6 +123,7 @@ impl Hosts {
             clock,
             metrics: Metrics::start()?,
             reflection: false,
+            limits: Limits::default(),
             drain: Drain::new(),
         })
     }
@@ -152,6 +154,7 @@ impl Hosts {
             ids: Ids::seeded(clock, self.plan.dice(&format!("{name} at {:?}", elapsed())).next_u64()),
             metrics: Metrics::start()?,
             reflection: false,
+            limits: Limits::default(),
             drain: Drain::new(),
         })
     }
