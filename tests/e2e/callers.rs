@@ -39,6 +39,7 @@ fn meant_for(service: &str, method: &str) -> &'static [&'static str] {
         ("ThreadService", _) => &["technician", "office"],
         ("RecordsService", _) => &["office"],
         ("CarrierService", _) => &["carrier"],
+        ("OperatorService", _) => &["operator"],
         unknown => panic!("who is to call {unknown:?}?"),
     }
 }

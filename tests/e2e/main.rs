@@ -59,6 +59,7 @@ mod node;
 mod notes;
 mod notifications;
 mod one_at_a_time;
+mod operating;
 mod opposing;
 mod opting_out;
 mod ordering;

@@ -2,6 +2,7 @@
 
 use crewline_api::chat::v1 as chat;
 use crewline_api::chat::v1::carrier_service_client::CarrierServiceClient;
+use crewline_api::chat::v1::operator_service_client::OperatorServiceClient;
 use crewline_api::chat::v1::records_service_client::RecordsServiceClient;
 use crewline_api::chat::v1::thread_service_client::ThreadServiceClient;
 use crewline_api::permissions::v1::access_service_client::AccessServiceClient;
@@ -160,6 +161,11 @@ impl Client {
     /// Opt-outs.
     pub fn records(&self) -> RecordsServiceClient<Authorized> {
         RecordsServiceClient::new(self.chat())
+    }
+
+    /// Explanations, for operators.
+    pub fn operator(&self) -> OperatorServiceClient<Authorized> {
+        OperatorServiceClient::new(self.chat())
     }
 
     /// Checks.

@@ -27,7 +27,7 @@ use self::permit::{Allowed, Permit, WRITE_WITHIN};
 use self::pins::{Concerned, Pins};
 use self::view::{Change, Gap, View};
 use crate::error::Error;
-use crate::model::{Author, ContactNumber, JobId, PersonKind, TenantId};
+use crate::model::{Author, ContactNumber, JobId, PersonId, PersonKind, TenantId};
 use crate::mutant::Mutant;
 
 /// The view, the lease and the guard. Clones share them.
@@ -46,6 +46,19 @@ pub struct Access {
 /// A yes that holds as long as neither the view nor the place is another one: what a stream remembers from one frame to the next.
 #[derive(Debug, Default)]
 pub struct Standing(Option<(u64, Place, u64)>);
+
+/// What this node would say, by the facts that it knows, whether they are fresh or not.
+#[derive(Debug)]
+pub struct Explained {
+    /// To one who reads.
+    pub read: Result<(), Denial>,
+    /// To one who writes.
+    pub write: Result<(), Denial>,
+    /// The revision of the facts.
+    pub revision: u64,
+    /// For how long they may still be acted on.
+    pub lease_left: Duration,
+}
 
 impl Standing {
     /// The revision of the last yes.
@@ -170,6 +183,18 @@ impl Access {
         let (author, pin) = allowed.ok_or(Denied::Unknown)?;
         let deadline = self.lease.until().min(now + WRITE_WITHIN);
         Ok(Permit::new(self.clone(), subject.clone(), wish, Allowed { author, revision, deadline, pin }))
+    }
+
+    /// What this node would say to a person who reads in this place, and who writes there.
+    pub fn explain(&self, tenant: &TenantId, person: &PersonId, place: &Place) -> Explained {
+        let view = self.read();
+        let facts = view.tenant(tenant);
+        // Of one whom nobody knows, either kind is refused for that.
+        let kind = facts.and_then(|facts| facts.person(person)).map_or(PersonKind::Technician, |person| person.kind);
+        let subject = Subject { tenant: tenant.clone(), person: person.clone(), kind };
+        let judge = |wish| guard::judge(facts, &subject, wish, Some(place));
+        let lease_left = self.lease.until().since(self.clock.now());
+        Explained { read: judge(Wish::Read), write: judge(Wish::Send), revision: view.revision(), lease_left }
     }
 
     /// Refuses a tenant that is known, by fresh knowledge, not to be there or to be closed.

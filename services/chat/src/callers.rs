@@ -4,6 +4,7 @@ use chassis::identity::{Caller, Callers};
 
 const TECHNICIAN: Caller = Caller::kind("technician");
 const OFFICE: Caller = Caller::kind("office");
+const OPERATOR: Caller = Caller::kind("operator");
 const CARRIER: Caller = Caller::scoped("service", "carrier");
 
 /// The table.
@@ -32,4 +33,7 @@ pub const CALLERS: Callers = Callers(&[
     ("/crewline.chat.v1.CarrierService/WatchOutbound", &[CARRIER]),
     ("/crewline.chat.v1.CarrierService/AcknowledgeOutbound", &[CARRIER]),
     ("/crewline.chat.v1.CarrierService/ReportDelivery", &[CARRIER]),
+    ("/crewline.chat.v1.OperatorService/ExplainThread", &[OPERATOR]),
+    ("/crewline.chat.v1.OperatorService/DescribeStreams", &[OPERATOR]),
+    ("/crewline.chat.v1.OperatorService/ListOperatorReads", &[OPERATOR]),
 ]);

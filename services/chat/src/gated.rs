@@ -17,6 +17,7 @@ use crate::access::guard::{Denial, Denied};
 use crate::error::Error;
 use crate::metrics::{Metrics, OpenStream};
 use crate::store::Store;
+use crate::streams::StreamPlace;
 
 /// A stream without fresh knowledge of access ends after so long.
 const HOLD_LIMIT: Duration = Duration::from_secs(10);
@@ -108,12 +109,13 @@ pub struct Life {
     old_at: Moment,
     progress_at: Moment,
     holding_since: Option<Moment>,
+    place: StreamPlace,
     _counted: OpenStream,
 }
 
 impl Life {
-    /// Begins, for a caller whose token runs out at `expires_at`.
-    pub fn new(node: &Node, expires_at: SystemTime) -> Self {
+    /// Begins at this place, for a caller whose token runs out at `expires_at`.
+    pub fn new(node: &Node, expires_at: SystemTime, place: StreamPlace) -> Self {
         let now = node.clock.now();
         let token_left = expires_at.duration_since(node.clock.wall()).unwrap_or_default();
         Self {
@@ -127,6 +129,7 @@ impl Life {
             drain: node.drain.clone(),
             metrics: node.metrics.clone(),
             holding_since: None,
+            place,
             _counted: node.metrics.open_stream(),
         }
     }
@@ -164,6 +167,24 @@ impl Life {
     /// A frame leaves: the next heartbeat is put off.
     fn spoke(&mut self) {
         self.progress_at = self.clock.now() + PROGRESS_EVERY;
+        self.place.spoke();
+    }
+
+    /// Where the stream stands, and the newest event that it knows of.
+    pub fn stands(&self, at: u64, head: u64) {
+        self.place.stands(at, head);
+    }
+
+    fn holds(&mut self, now: Moment) {
+        self.holding_since = Some(now);
+        self.place.holds(true);
+        self.metrics.holds.add(1, &[]);
+    }
+
+    fn knows_again(&mut self) {
+        if self.holding_since.take().is_some() {
+            self.place.holds(false);
+        }
     }
 
     /// Access is not known: waits until it may be, or for an end.
@@ -219,7 +240,7 @@ impl<G: Gated> Pulled<G> {
             };
             match self.gated.pass(candidate) {
                 Verdict::Leaves(frame) => {
-                    self.gated.life().holding_since = None;
+                    self.gated.life().knows_again();
                     if let Some(frame) = frame {
                         self.gated.life().spoke();
                         return Some(Ok(frame));
@@ -232,8 +253,7 @@ impl<G: Gated> Pulled<G> {
                     let now = life.clock.now();
                     match life.holding_since {
                         None => {
-                            life.holding_since = Some(now);
-                            life.metrics.holds.add(1, &[]);
+                            life.holds(now);
                             return Some(Ok(self.gated.holding()));
                         }
                         Some(since) if now.since(since) >= HOLD_LIMIT => {

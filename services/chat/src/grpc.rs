@@ -1,6 +1,7 @@
 //! The RPCs: decode, identity, one domain call, encode.
 
 pub mod carrier;
+pub mod operator;
 pub mod records;
 mod streaming;
 pub mod threads;

@@ -53,7 +53,6 @@ pub struct InboxWatch {
     recheck: VecDeque<ThreadId>,
     snapshot_told: bool,
     truncated: bool,
-    _place: StreamPlace,
 }
 
 /// A list of threads that is being read.
@@ -91,7 +90,7 @@ impl InboxWatch {
         place: StreamPlace,
     ) -> Self {
         Self {
-            life: Life::new(&node, expires_at),
+            life: Life::new(&node, expires_at, place),
             subject,
             filter,
             slot,
@@ -104,7 +103,6 @@ impl InboxWatch {
             recheck: VecDeque::new(),
             snapshot_told: false,
             truncated: false,
-            _place: place,
             node,
         }
     }

@@ -2,6 +2,7 @@
 //! the permissions service's facts, and hands out nothing when that copy is not fresh.
 
 pub mod access;
+mod asking;
 mod attachments;
 pub mod callers;
 mod cursor;
@@ -37,6 +38,7 @@ use chassis::telemetry;
 use chassis::token::{TokenSource, Verifier};
 use crewline_api::chat::v1 as pb;
 use pb::carrier_service_server::CarrierServiceServer;
+use pb::operator_service_server::OperatorServiceServer;
 use pb::records_service_server::RecordsServiceServer;
 use pb::thread_service_server::ThreadServiceServer;
 use tokio::sync::watch as signal;
@@ -45,10 +47,12 @@ use tonic::transport::Endpoint;
 
 use crate::access::Access;
 use crate::access::subscription::Subscription;
+use crate::asking::Asking;
 use crate::attachments::Attachments;
 use crate::fanout::Fanout;
 use crate::gated::Node;
 use crate::grpc::carrier::Carrier;
+use crate::grpc::operator::Operator;
 use crate::grpc::records::Records;
 use crate::grpc::threads::Threads;
 use crate::hints::Hints;
@@ -60,8 +64,12 @@ use crate::store::Store;
 use crate::streams::Streams;
 
 /// The full names of the services, as health knows them.
-const SERVICES: &[&str] =
-    &["crewline.chat.v1.ThreadService", "crewline.chat.v1.CarrierService", "crewline.chat.v1.RecordsService"];
+const SERVICES: &[&str] = &[
+    "crewline.chat.v1.ThreadService",
+    "crewline.chat.v1.CarrierService",
+    "crewline.chat.v1.RecordsService",
+    "crewline.chat.v1.OperatorService",
+];
 
 /// What the service needs to run.
 pub struct Setup {
@@ -115,6 +123,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let store = Store::open(&setup.database, clock, ids.clone(), &setup.hash_key, &metrics.statements).await?;
     let (access, fanout) = (Access::new(clock), Fanout::default());
     let ready = signal::Sender::new(false);
+    let asking = Asking { permissions: setup.permissions.clone(), token: setup.token.clone() };
     let subscription = Subscription {
         access: access.clone(),
         permissions: setup.permissions,
@@ -127,7 +136,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         ready: ready.clone(),
     };
     let attachments = Attachments::new(&setup.rules.attachments_url, &setup.attachments_key, clock);
-    let streams = Streams::new(setup.rules.streams_per_person);
+    let streams = Streams::new(setup.rules.streams_per_person, clock);
     let post = Post {
         access: access.clone(),
         store: store.clone(),
@@ -141,11 +150,16 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let node = Node { access, store: store.clone(), clock, ids: ids.clone(), drain: drain.clone(), metrics };
     let carrier = Carrier { post: post.clone(), node: node.clone(), streams: streams.clone() };
     let records = Records(post.clone());
+    let operator = Operator { post: post.clone(), streams: streams.clone(), asking };
     let threads = Threads { post, node, hints: Hints::new(clock), streams, attachments };
     let threads = ThreadServiceServer::new(threads).max_decoding_message_size(MAX_REQUEST_BYTES);
     let carrier = CarrierServiceServer::new(carrier).max_decoding_message_size(MAX_REQUEST_BYTES);
     let records = RecordsServiceServer::new(records).max_decoding_message_size(MAX_REQUEST_BYTES);
-    let routes = Routes::new(gate.around(threads)).add_service(gate.around(carrier)).add_service(gate.around(records));
+    let operator = OperatorServiceServer::new(operator).max_decoding_message_size(MAX_REQUEST_BYTES);
+    let routes = Routes::new(gate.around(threads))
+        .add_service(gate.around(carrier))
+        .add_service(gate.around(records))
+        .add_service(operator);
     let spec = Spec {
         listener: setup.listener,
         routes,

@@ -18,7 +18,7 @@ pub use self::event::{Event, Payload};
 pub use self::horizon::{Horizon, Mark};
 pub use self::message::{Author, AuthorKind, Delivery, DeliveryStatus, Message, MessageKind};
 pub use self::opt_out::{OptOutWord, opt_out_word};
-pub use self::text::{AttachmentId, Body, BusinessNumber, ClientMessageId, ContactNumber, ProviderMessageId};
+pub use self::text::{AttachmentId, Body, BusinessNumber, ClientMessageId, ContactNumber, ProviderMessageId, ReadReason};
 pub use self::thread::{Position, Thread, ThreadState, ThreadView};
 
 chassis::external_id!(

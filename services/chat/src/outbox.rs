@@ -54,7 +54,6 @@ pub struct OutboundWatch {
     post: Post,
     tenant: TenantId,
     woken: watch::Receiver<u64>,
-    _place: StreamPlace,
 }
 
 /// What would be handed out, if access is known.
@@ -72,7 +71,7 @@ impl OutboundWatch {
     /// The texts of a tenant, for a gateway whose token runs out at `expires_at`.
     pub fn new(node: Node, post: Post, tenant: TenantId, expires_at: std::time::SystemTime, place: StreamPlace) -> Self {
         let woken = post.outbox.register(&tenant);
-        Self { life: Life::new(&node, expires_at), node, post, tenant, woken, _place: place }
+        Self { life: Life::new(&node, expires_at, place), node, post, tenant, woken }
     }
 
     /// There was nothing to hand out at `looked_at`: waits until there may be.

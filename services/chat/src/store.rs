@@ -9,6 +9,7 @@ pub mod horizons;
 pub mod incoming;
 pub mod messages;
 pub mod migrations;
+pub mod operator_reads;
 pub mod opt_outs;
 pub mod outbound;
 mod rows;

@@ -70,7 +70,6 @@ pub struct ThreadWatch {
     here: Here,
     /// Who else is here, as it was told.
     told_present: Vec<Present>,
-    _place: StreamPlace,
 }
 
 /// What would be handed out, if the guard agrees.
@@ -97,7 +96,7 @@ impl ThreadWatch {
     pub fn new(node: Node, asked: Asked, thread: &Thread, watcher: Watcher, here: Here, place: StreamPlace) -> Self {
         let audience = asked.subject.kind.audience();
         Self {
-            life: Life::new(&node, asked.expires_at),
+            life: Life::new(&node, asked.expires_at, place),
             audience,
             place: Place::from(thread),
             place_seq: thread.head.seq,
@@ -110,7 +109,6 @@ impl ThreadWatch {
             opened: false,
             caught_up: false,
             stop_at_head: asked.stop_at_head,
-            _place: place,
             subject: asked.subject,
             key: asked.key,
             told_present: Vec::new(),
@@ -215,7 +213,7 @@ impl ThreadWatch {
     /// The guard has agreed: the frame leaves, and the cursor moves with it.
     fn hand_out(&mut self, candidate: Candidate, access_revision: u64) -> Option<pb::WatchThreadResponse> {
         let thread = self.key.thread;
-        Some(match candidate {
+        let frame = match candidate {
             Candidate::Nothing => return None,
             Candidate::Opened => {
                 self.opened = true;
@@ -245,7 +243,9 @@ impl ThreadWatch {
                 frame
             }
             Candidate::Progress => frames::progress(self.cursor.seq, self.head, self.node.clock.wall(), self.cursor.seal(thread)),
-        })
+        };
+        self.life.stands(self.cursor.seq, self.head);
+        Some(frame)
     }
 
     /// What comes next, as far as it is known: waits if nothing is.

@@ -2,6 +2,7 @@
 
 pub mod frames;
 pub mod inbox;
+pub mod operator;
 pub mod outbound;
 
 use std::time::{Duration, SystemTime};

@@ -15,7 +15,7 @@ use crate::outbox::OutboundWatch;
 use crate::send::Post;
 use crate::store::deliveries::Report;
 use crate::store::incoming::{Incoming, Notification};
-use crate::streams::{Holder, Streams};
+use crate::streams::{Holder, Kind, Streams};
 use crate::wire;
 
 /// The service.
@@ -92,7 +92,7 @@ impl CarrierService for Carrier {
         let identity = Identity::of(&request)?;
         self.node.access.check_tenant(&tenant).map_err(Error::from)?;
         let holder = Holder::Service(tenant.clone(), identity.subject.clone());
-        let place = self.streams.take(holder, request.remote_addr())?;
+        let place = self.streams.take(holder, Kind::Outbound, request.remote_addr())?;
         let watch = OutboundWatch::new(self.node.clone(), self.post.clone(), tenant, identity.expires_at, place);
         Ok(Response::new(Box::pin(gated::frames(watch))))
     }

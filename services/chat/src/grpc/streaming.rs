@@ -14,7 +14,7 @@ use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::inbox::InboxWatch;
 use crate::model::{ThreadId, ThreadKey};
-use crate::streams::Holder;
+use crate::streams::{Holder, Kind};
 use crate::watch::{Asked, ThreadWatch};
 use crate::wire;
 
@@ -47,7 +47,7 @@ impl Threads {
         let found = self.post.store.thread(&key.tenant, thread).await?;
         let (_, name) = self.node.access.identify(&subject, Wish::Read, found.as_ref().map(Place::from).as_ref())?;
         let found = found.ok_or(Error::from(Denial::NoThread))?;
-        let place = self.streams.take(Holder::Person(subject.clone()), connection)?;
+        let place = self.streams.take(Holder::Person(subject.clone()), Kind::Thread(thread), connection)?;
         let here = self.hints.enter(key.clone(), subject.person.clone(), name, asked.viewing);
         let asked = Asked { subject, expires_at, key, cursor, stop_at_head: asked.stop_at_head };
         Ok(ThreadWatch::new(self.node.clone(), asked, &found, watcher, here, place))
@@ -58,7 +58,7 @@ impl Threads {
         let Opening { subject, expires_at, connection } = self.opening(&request)?;
         let filter = wire::inbox::filter(request.into_inner())?;
         self.node.access.check(&subject, Wish::Browse, None).map_err(Error::from)?;
-        let place = self.streams.take(Holder::Person(subject.clone()), connection)?;
+        let place = self.streams.take(Holder::Person(subject.clone()), Kind::Inbox, connection)?;
         let slot = self.post.inboxes.register(&subject, filter.clone());
         Ok(InboxWatch::new(self.node.clone(), subject, expires_at, filter, slot, place))
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chassis::refusal::Refusal;
-use chassis::text::{is_e164, is_visible_ascii};
+use chassis::text::{is_e164, is_storable, is_visible_ascii};
 use serde::{Deserialize, Serialize};
 
 /// A customer's number in E.164 form. `Debug` does not show it.
@@ -32,6 +32,26 @@ pub struct ClientMessageId(String);
 /// What a provider calls a text that it delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderMessageId(String);
+
+/// Why an operator looks at something of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadReason(String);
+
+impl ReadReason {
+    const MAX_CHARS: usize = 200;
+
+    /// Takes a reason as the operator wrote it.
+    pub fn parse(field: &str, text: impl Into<String>) -> Result<Self, Refusal> {
+        let text = text.into();
+        let fits = !text.trim().is_empty() && text.chars().count() <= Self::MAX_CHARS && is_storable(&text);
+        if fits { Ok(Self(text)) } else { Err(Refusal::invalid(field, "must be 1 to 200 characters, without NUL")) }
+    }
+
+    /// The reason.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl ContactNumber {
     /// Takes a number as a caller wrote it.

@@ -2,6 +2,7 @@
 
 mod conversation;
 mod first;
+mod operator_reads;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{string, uuid};
@@ -11,7 +12,7 @@ pub struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::First), Box::new(conversation::Conversation)]
+        vec![Box::new(first::First), Box::new(conversation::Conversation), Box::new(operator_reads::OperatorReads)]
     }
 }
 
