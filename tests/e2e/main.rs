@@ -12,6 +12,7 @@ mod changes;
 mod checking;
 mod client;
 mod closing;
+mod collecting;
 mod company;
 mod counts;
 mod crews;

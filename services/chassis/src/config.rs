@@ -34,6 +34,10 @@ pub struct TelemetryConfig {
     pub log_filter: String,
     /// The address of the Prometheus endpoint; empty for none.
     pub metrics_listen: String,
+    /// The URL of a collector of OTLP over gRPC; empty for none.
+    pub otlp_endpoint: String,
+    /// The part of the traces that begin here which is taken, from 0 to 1.
+    pub otlp_trace_ratio: f64,
 }
 
 /// How log lines look.

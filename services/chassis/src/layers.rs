@@ -14,6 +14,7 @@ use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use crewline_api::errors::v1::ErrorReason;
+use opentelemetry::trace::FutureExt;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -22,6 +23,7 @@ use tracing::{Instrument, Span, field};
 use crate::admission::Admission;
 use crate::identity::{Callers, Identity, TENANT_HEADER};
 use crate::refusal::Refusal;
+use crate::telemetry::Calls;
 use crate::token::Verifier;
 
 /// Services that answer anybody: they tell nothing of a tenant.
@@ -39,28 +41,44 @@ pub struct Door {
     pub conversations: &'static [&'static str],
     /// How often who may call.
     pub admission: Admission,
+    /// What is told of each call.
+    pub calls: Calls,
+}
+
+impl Door {
+    /// The path of an RPC, if there is such a one.
+    fn known<'a>(&self, path: &'a str) -> Option<&'a str> {
+        Some(path).filter(|path| self.callers.of(path).is_some() || is_public(path))
+    }
+}
+
+fn is_public(path: &str) -> bool {
+    PUBLIC.iter().any(|service| path.starts_with(service))
 }
 
 /// Puts the layers around `routes`.
 pub fn around(routes: Router, door: Door) -> Router {
+    let calls = door.calls.clone();
     routes
         .layer(from_fn(give_reason))
         .layer(from_fn_with_state(door.clone(), identify))
         // Outside of the identity: checking a token costs time, too.
-        .layer(from_fn(deadline::limit))
+        .layer(from_fn_with_state(door.calls.clone(), deadline::limit))
         .layer(from_fn_with_state(door.conversations, framing::check))
         // Outside of everything that can panic, inside of the span, so that the log line of the panic has it.
-        .layer(CatchPanicLayer::custom(|_payload: Box<dyn Any + Send>| refuse(panicked())))
-        .layer(from_fn(trace))
+        .layer(CatchPanicLayer::custom(move |_payload: Box<dyn Any + Send>| refuse(panicked(&calls))))
+        .layer(from_fn_with_state(door, trace))
 }
 
 /// A span per call, and a line for each call that did not end well.
-async fn trace(request: Request, next: Next) -> Response {
+async fn trace(State(door): State<Door>, request: Request, next: Next) -> Response {
     let span = tracing::info_span!("call", rpc = request.uri().path(), caller = field::Empty, tenant = field::Empty);
     let began = Instant::now();
-    let response = next.run(request).instrument(span.clone()).await;
+    let call = door.calls.begin(door.known(request.uri().path()), request.headers());
+    let response = next.run(request).instrument(span.clone()).with_context(call.context.clone()).await;
     // A stream, or a call that went well, has its status in the trailers: it counts as OK here.
     let code = Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code());
+    call.end(code, began.elapsed());
     let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     span.in_scope(|| match code {
         Code::Ok => tracing::debug!(took_us, "answered"),
@@ -71,15 +89,16 @@ async fn trace(request: Request, next: Next) -> Response {
 }
 
 /// The code that makes an answer has panicked. What it said is in the log, and goes to nobody.
-fn panicked() -> Refusal {
+fn panicked(calls: &Calls) -> Refusal {
     tracing::error!("a handler panicked");
+    calls.panicked();
     Refusal::new(ErrorReason::Internal, "something went wrong here")
 }
 
 /// Verifies the token and looks whether the RPC is for such a caller.
 async fn identify(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if PUBLIC.iter().any(|service| path.starts_with(service)) {
+    if is_public(path) {
         return next.run(request).await;
     }
     let token = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);

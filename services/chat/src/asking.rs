@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chassis::identity::TENANT_HEADER;
 use chassis::net;
+use chassis::telemetry;
 use chassis::token::TokenSource;
 use crewline_api::permissions::v1 as pb;
 use pb::access_service_client::AccessServiceClient;
@@ -48,6 +49,7 @@ impl Asking {
         let unprintable = |_| "the token is not ASCII".to_owned();
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().map_err(unprintable)?);
         request.metadata_mut().insert(TENANT_HEADER, tenant.as_str().parse().map_err(unprintable)?);
+        telemetry::pass_on(request.metadata_mut());
         let channel = net::connect(&self.permissions).await.map_err(|_| "it cannot be reached".to_owned())?;
         let explained = AccessServiceClient::new(channel).explain_access(request).await;
         explained.map(tonic::Response::into_inner).map_err(|status| format!("{:?}: {}", status.code(), status.message()))

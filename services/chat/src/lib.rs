@@ -34,7 +34,7 @@ use chassis::layers::Door;
 use chassis::lifecycle::Drain;
 use chassis::net::TcpListener;
 use chassis::server::{self, MAX_REQUEST_BYTES, ServeError, Spec};
-use chassis::telemetry;
+use chassis::telemetry::Telemetry;
 use chassis::token::{TokenSource, Verifier};
 use crewline_api::chat::v1 as pb;
 use pb::carrier_service_server::CarrierServiceServer;
@@ -95,8 +95,8 @@ pub struct Setup {
     pub clock: Clock,
     /// Ids and randomness.
     pub ids: Ids,
-    /// Where its instruments are made.
-    pub metrics: telemetry::Metrics,
+    /// What it tells of itself.
+    pub telemetry: Telemetry,
     /// Whether it describes its API.
     pub reflection: bool,
     /// How often who may call.
@@ -119,7 +119,7 @@ pub enum RunError {
 /// Runs the service until it has drained.
 pub async fn run(setup: Setup) -> Result<(), RunError> {
     let (clock, ids, drain) = (setup.clock, setup.ids, setup.drain);
-    let metrics = metrics::Metrics::new(&setup.metrics.meter("chat"));
+    let metrics = metrics::Metrics::new(&setup.telemetry.meter("chat"));
     let store = Store::open(&setup.database, clock, ids.clone(), &setup.hash_key, &metrics.statements).await?;
     let (access, fanout) = (Access::new(clock), Fanout::default());
     let ready = signal::Sender::new(false);
@@ -169,6 +169,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
             callers: callers::CALLERS,
             conversations: &[],
             admission: Admission::new(setup.limits, clock),
+            calls: setup.telemetry.calls("chat"),
         },
         ready: ready.subscribe(),
         reflection: setup.reflection,

@@ -1,6 +1,6 @@
 //! Every instrument of this service.
 
-use opentelemetry::metrics::{Counter, Meter, UpDownCounter};
+use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 
 /// The instruments. Clones share them.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Metrics {
     pub statements: Counter<u64>,
     /// Times that a stream began to hold because access was not known.
     pub holds: Counter<u64>,
+    /// From the commit of an event to its hand-over to a stream that had caught up.
+    pub commit_to_yield: Histogram<f64>,
     streams: UpDownCounter<i64>,
 }
 
@@ -57,6 +59,12 @@ impl Metrics {
                 .u64_counter("crewline.chat.holds")
                 .with_description("Times that a stream began to hold because access was not known")
                 .with_unit("{hold}")
+                .build(),
+            commit_to_yield: meter
+                .f64_histogram("crewline.chat.commit_to_yield")
+                .with_description("Time from the commit of an event to its hand-over to a stream that had caught up")
+                .with_unit("s")
+                .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0])
                 .build(),
             streams: meter
                 .i64_up_down_counter("crewline.chat.streams")

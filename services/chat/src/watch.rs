@@ -228,6 +228,7 @@ impl ThreadWatch {
             Candidate::Events(batch) => {
                 if let Some(last) = batch.last() {
                     self.cursor = Cursor::at(last.at);
+                    self.measure(last);
                 }
                 self.pass_hidden();
                 self.node.metrics.events_delivered.add(u64::try_from(batch.len()).unwrap_or_default(), &[]);
@@ -246,6 +247,15 @@ impl ThreadWatch {
         };
         self.life.stands(self.cursor.seq, self.head);
         Some(frame)
+    }
+
+    /// Notes how long an event was under way. The calendar may have been set back in between.
+    fn measure(&self, event: &Event) {
+        let micros = self.node.clock.wall_micros().saturating_sub(event.committed_at);
+        if self.caught_up && micros >= 0 {
+            let took = Duration::from_micros(micros.unsigned_abs());
+            self.node.metrics.commit_to_yield.record(took.as_secs_f64(), &[]);
+        }
     }
 
     /// What comes next, as far as it is known: waits if nothing is.

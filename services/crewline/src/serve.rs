@@ -8,7 +8,7 @@ use chassis::data_dir::DataDir;
 use chassis::db::DatabaseUrl;
 use chassis::ids::Ids;
 use chassis::lifecycle::{Drain, termination};
-use chassis::telemetry::{Metrics, start_logs};
+use chassis::telemetry::Telemetry;
 use chassis::token::{Grant, Signer, TokenSource};
 use tokio::net::TcpListener;
 use tonic::transport::Endpoint;
@@ -38,12 +38,12 @@ pub struct Bound {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub async fn until_terminated(config: Config, role: Role) -> Result<(), Error> {
-    start_logs(&config.telemetry)?;
+    let telemetry = Telemetry::start(&config.telemetry, &config.chat.node)?;
     let show_demo = config.demo_tenant && role == Role::All;
     let bound = bind(config.clone(), role).await?;
     let endpoints = bound.endpoints;
     let drain = Drain::new();
-    let services = bound.run(drain.clone());
+    let services = bound.run(drain.clone(), telemetry.clone());
     let introduction = async {
         // What somebody did to the demo tenant is no reason to end the services.
         if show_demo && let Err(error) = demo_tenant::introduce(&config, endpoints).await {
@@ -58,14 +58,18 @@ pub async fn until_terminated(config: Config, role: Role) -> Result<(), Error> {
         std::future::pending::<()>().await
     };
     tokio::pin!(services);
-    tokio::select! {
-        ended = &mut services => return ended,
-        () = introduction => {}
-        terminated = termination() => terminated.map_err(Error::Runtime)?,
-    }
-    tracing::info!("draining");
-    drain.begin();
-    services.await
+    let ended = tokio::select! {
+        ended = &mut services => ended,
+        () = introduction => Ok(()),
+        terminated = termination() => {
+            terminated.map_err(Error::Runtime)?;
+            tracing::info!("draining");
+            drain.begin();
+            services.await
+        }
+    };
+    telemetry.end().await;
+    ended
 }
 
 /// Takes hold of the data directory and of the ports.
@@ -86,11 +90,10 @@ pub async fn bind(config: Config, role: Role) -> Result<Bound, Error> {
 
 impl Bound {
     /// Runs the services until they have drained.
-    pub async fn run(self, drain: Drain) -> Result<(), Error> {
+    pub async fn run(self, drain: Drain, telemetry: Telemetry) -> Result<(), Error> {
         let clock = Clock::system();
         let ids = Ids::from_os(clock);
         let verifier = keys::verifier(&self.config, clock, &ids)?;
-        let metrics = Metrics::start()?;
         let (reflection, limits) = (self.config.server.reflection, self.config.server.limits);
 
         let permissions = self.permissions.map(|listener| permissions::Setup {
@@ -99,7 +102,7 @@ impl Bound {
             verifier: verifier.clone(),
             lease_ttl: Duration::from_millis(self.config.permissions.lease_millis),
             clock,
-            metrics: metrics.clone(),
+            telemetry: telemetry.clone(),
             reflection,
             limits,
             drain: drain.clone(),
@@ -118,7 +121,7 @@ impl Bound {
                 verifier,
                 clock,
                 ids,
-                metrics: metrics.clone(),
+                telemetry: telemetry.clone(),
                 reflection,
                 limits,
                 drain: drain.clone(),
@@ -140,7 +143,7 @@ impl Bound {
         // The endpoint has no drain of its own: it ends with the services.
         let ended = tokio::select! {
             ended = services => ended.map(|_| ()),
-            Err(error) = serve_metrics(&self.config, metrics) => Err(error),
+            Err(error) = serve_metrics(&self.config, telemetry) => Err(error),
         };
         Endpoints::remove(&self.config.data_dir);
         ended
@@ -151,11 +154,11 @@ async fn listen(address: &str) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|cause| Error::Listen { address: address.to_owned(), cause })
 }
 
-async fn serve_metrics(config: &Config, metrics: Metrics) -> Result<(), Error> {
+async fn serve_metrics(config: &Config, telemetry: Telemetry) -> Result<(), Error> {
     if config.telemetry.metrics_listen.is_empty() {
         return std::future::pending().await;
     }
-    Ok(metrics.serve(config.telemetry.metrics_listen.clone()).await?)
+    Ok(telemetry.serve(config.telemetry.metrics_listen.clone()).await?)
 }
 
 fn database(data_dir: &DataDir, configured: Option<DatabaseUrl>, file: &str) -> DatabaseUrl {
@@ -207,6 +210,6 @@ pub async fn temporary_pair(
     config.chat.listen = "127.0.0.1:0".into();
     let bound = bind(config.clone(), Role::All).await?;
     let endpoints = bound.endpoints;
-    let running = tokio::spawn(bound.run(Drain::new()));
+    let running = tokio::spawn(bound.run(Drain::new(), Telemetry::quiet()?));
     Ok((Pair::new(&config, endpoints).await?, running))
 }

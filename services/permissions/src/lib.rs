@@ -25,7 +25,7 @@ use chassis::layers::Door;
 use chassis::lifecycle::Drain;
 use chassis::net::TcpListener;
 use chassis::server::{self, MAX_REQUEST_BYTES, ServeError, Spec};
-use chassis::telemetry;
+use chassis::telemetry::Telemetry;
 use chassis::token::Verifier;
 use crewline_api::permissions::v1 as pb;
 use pb::access_service_server::AccessServiceServer;
@@ -65,8 +65,8 @@ pub struct Setup {
     pub lease_ttl: Duration,
     /// The time.
     pub clock: Clock,
-    /// Where its instruments are made.
-    pub metrics: telemetry::Metrics,
+    /// What it tells of itself.
+    pub telemetry: Telemetry,
     /// Whether it describes its API.
     pub reflection: bool,
     /// How often who may call.
@@ -91,7 +91,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let (store, older_leases) = Store::open(&setup.database, setup.clock, setup.lease_ttl).await?;
     let older_leases = if Mutant::NoWaitAfterStart.planted() { Duration::ZERO } else { older_leases };
     let older_until = setup.clock.now() + older_leases;
-    let metrics = metrics::Metrics::new(&setup.metrics.meter("permissions"));
+    let metrics = metrics::Metrics::new(&setup.telemetry.meter("permissions"));
     let leases = Leases::new(setup.clock, setup.lease_ttl, older_until);
     let finisher = Finisher {
         store: store.clone(),
@@ -120,6 +120,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         callers: callers::CALLERS,
         conversations: &["/crewline.permissions.v1.AccessService/WatchAccess"],
         admission: Admission::new(setup.limits, setup.clock),
+        calls: setup.telemetry.calls("permissions"),
     };
     let spec = Spec {
         listener: setup.listener,

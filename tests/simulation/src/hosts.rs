@@ -10,7 +10,7 @@ use chassis::db::DatabaseUrl;
 use chassis::ids::Ids;
 use chassis::lifecycle::Drain;
 use chassis::net::TcpListener;
-use chassis::telemetry::Metrics;
+use chassis::telemetry::Telemetry;
 use chassis::token::{Grant, Issuer, KeyError, Signer, TokenSource};
 use chat::rules::Rules;
 use chat::store::outbound::HandOut;
@@ -121,7 +121,7 @@ impl Hosts {
             verifier: self.signer(clock)?.verifier()?,
             lease_ttl: LEASE_TTL,
             clock,
-            metrics: Metrics::start()?,
+            telemetry: Telemetry::quiet()?,
             reflection: false,
             limits: Limits::default(),
             drain: Drain::new(),
@@ -152,7 +152,7 @@ impl Hosts {
             verifier: signer.verifier()?,
             clock,
             ids: Ids::seeded(clock, self.plan.dice(&format!("{name} at {:?}", elapsed())).next_u64()),
-            metrics: Metrics::start()?,
+            telemetry: Telemetry::quiet()?,
             reflection: false,
             limits: Limits::default(),
             drain: Drain::new(),

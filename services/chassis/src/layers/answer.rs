@@ -14,18 +14,20 @@ use tonic::Status;
 
 use super::{deadline, panicked};
 use crate::refusal::Refusal;
+use crate::telemetry::Calls;
 
 /// What comes after the response's head.
 pub(super) struct Answer {
     /// None once it has ended before its time.
     body: Option<Body>,
     deadline: Option<Pin<Box<Sleep>>>,
+    calls: Calls,
 }
 
 impl Answer {
     /// This body, until then at most.
-    pub fn new(body: Body, deadline: Option<Instant>) -> Self {
-        Self { body: Some(body), deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))) }
+    pub fn new(body: Body, deadline: Option<Instant>, calls: Calls) -> Self {
+        Self { body: Some(body), deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))), calls }
     }
 
     /// As the framework takes it.
@@ -57,7 +59,7 @@ impl HttpBody for Answer {
             return this.end(deadline::passed());
         }
         // Nothing looks at a body again that has panicked.
-        catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(context))).unwrap_or_else(|_| this.end(panicked()))
+        catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(context))).unwrap_or_else(|_| this.end(panicked(&this.calls)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -73,6 +75,11 @@ mod tests {
     use tonic::Code;
 
     use super::*;
+    use crate::telemetry::Telemetry;
+
+    fn calls() -> Calls {
+        Telemetry::quiet().expect("telemetry").calls("test")
+    }
 
     async fn end_of(mut answer: Answer) -> Option<Code> {
         loop {
@@ -87,7 +94,7 @@ mod tests {
     async fn a_stream_that_has_nothing_to_say_ends_at_its_deadline() {
         let silent = Body::from_stream(stream::pending::<Result<Bytes, Error>>());
         assert_eq!(
-            end_of(Answer::new(silent, Some(Instant::now() + Duration::from_secs(3)))).await,
+            end_of(Answer::new(silent, Some(Instant::now() + Duration::from_secs(3)), calls())).await,
             Some(Code::DeadlineExceeded)
         );
     }
@@ -98,18 +105,21 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1)).await;
             Some((Ok::<_, Error>(Bytes::from_static(b"more")), ()))
         }));
-        assert_eq!(end_of(Answer::new(busy, Some(Instant::now() + Duration::from_secs(3)))).await, Some(Code::DeadlineExceeded));
+        assert_eq!(
+            end_of(Answer::new(busy, Some(Instant::now() + Duration::from_secs(3)), calls())).await,
+            Some(Code::DeadlineExceeded)
+        );
     }
 
     #[tokio::test]
     async fn a_stream_that_panics_ends_with_a_status() {
         let broken = Body::from_stream(stream::poll_fn(|_| -> Poll<Option<Result<Bytes, Error>>> { panic!("planted") }));
-        assert_eq!(end_of(Answer::new(broken, None)).await, Some(Code::Internal));
+        assert_eq!(end_of(Answer::new(broken, None, calls())).await, Some(Code::Internal));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_answered_in_time_is_left_alone() {
         let whole = Body::from("whole");
-        assert_eq!(end_of(Answer::new(whole, Some(Instant::now() + Duration::from_secs(3)))).await, None);
+        assert_eq!(end_of(Answer::new(whole, Some(Instant::now() + Duration::from_secs(3)), calls())).await, None);
     }
 }

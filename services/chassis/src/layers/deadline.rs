@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use crewline_api::errors::v1::ErrorReason;
@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::Answer;
 use super::refuse;
 use crate::refusal::Refusal;
+use crate::telemetry::Calls;
 
 /// For a caller that names no deadline, to the response's head.
 const DEFAULT: Duration = Duration::from_secs(5);
@@ -21,7 +22,7 @@ const FOREVER: Duration = Duration::from_secs(366 * 24 * 3600);
 const HEADER: &str = "grpc-timeout";
 
 /// Ends the call at its deadline.
-pub(super) async fn limit(request: Request, next: Next) -> Response {
+pub(super) async fn limit(State(calls): State<Calls>, request: Request, next: Next) -> Response {
     let asked = match request.headers().get(HEADER).map(|value| value.to_str().ok().and_then(parse)) {
         None => None,
         Some(Some(asked)) => Some(asked.min(FOREVER)),
@@ -32,7 +33,7 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
     let ours = |time: Duration| began + (time - (time / 10).min(Duration::from_millis(20)));
     let head = timeout_at(ours(asked.unwrap_or(DEFAULT).min(MOST)), next.run(request)).await;
     let response = head.unwrap_or_else(|_| refuse(passed()));
-    response.map(|body| Answer::new(body, asked.map(ours)).into_body())
+    response.map(|body| Answer::new(body, asked.map(ours), calls).into_body())
 }
 
 /// The deadline has passed.
@@ -62,17 +63,22 @@ fn parse(text: &str) -> Option<Duration> {
 mod tests {
     use axum::Router;
     use axum::body::Body;
-    use axum::middleware::from_fn;
+    use axum::middleware::from_fn_with_state;
     use axum::routing::any;
     use tonic::codegen::Service;
     use tonic::{Code, Status};
 
     use super::*;
+    use crate::telemetry::Telemetry;
+
+    fn calls() -> Calls {
+        Telemetry::quiet().expect("telemetry").calls("test")
+    }
 
     /// What becomes of a call that takes a second, with this deadline.
     async fn called_with(timeout: &str) -> Option<Code> {
         let slow = || async { tokio::time::sleep(Duration::from_secs(1)).await };
-        let mut service: Router = Router::new().fallback(any(slow)).layer(from_fn(limit));
+        let mut service: Router = Router::new().fallback(any(slow)).layer(from_fn_with_state(calls(), limit));
         let request = Request::builder().header(HEADER, timeout).body(Body::empty()).expect("a request");
         let response = service.call(request).await.expect("infallible");
         Status::from_header_map(response.headers()).map(|status| status.code())

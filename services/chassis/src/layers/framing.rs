@@ -15,7 +15,7 @@ use crewline_api::errors::v1::ErrorReason;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tonic::Status;
 
-use super::{PUBLIC, refuse};
+use super::{is_public, refuse};
 use crate::refusal::Refusal;
 
 const GRPC: &str = "application/grpc";
@@ -33,7 +33,7 @@ pub(super) async fn check(State(conversations): State<&'static [&'static str]>, 
         return with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, refusal);
     }
     let path = request.uri().path();
-    let takes_many = conversations.contains(&path) || PUBLIC.iter().any(|service| path.starts_with(service));
+    let takes_many = conversations.contains(&path) || is_public(path);
     next.run(if takes_many { request } else { request.map(|body| Body::new(OneMessage::new(body))) }).await
 }
 
