@@ -12,6 +12,8 @@ const LIMIT_MS = 30_000;
 const CALL_LIMIT_MS = 10_000;
 // Between two tries of an `eventually` step: it only keeps the tries from being a load.
 const PACE_MS = 50;
+// The bytes of a status, its details included: clients limit what comes in trailers.
+const STATUS_LIMIT = 2048;
 
 const PROTO = path.join(__dirname, '..', '..', 'proto');
 const API = grpc.loadPackageDefinition(
@@ -27,6 +29,7 @@ const STATUS = protobuf.parse(`
   message Any { string type_url = 1; bytes value = 2; }
   message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
   message ErrorInfo { string reason = 1; string domain = 2; map<string, string> metadata = 3; }
+  message BadRequest { message FieldViolation { string field = 1; string description = 2; } repeated FieldViolation field_violations = 1; }
 `).root;
 
 class Mismatch extends Error {
@@ -58,6 +61,16 @@ class Stream {
     }
   }
 
+  /** How it ends, or the first frame that is not ignored. */
+  async outcome(ignore) {
+    const deadline = Date.now() + LIMIT_MS;
+    for (;;) {
+      const [kind, item] = (await this.#next(deadline)) ?? ['end', { code: `nothing within ${LIMIT_MS} ms` }];
+      if (kind === 'end') return item;
+      if (!Object.keys(item).every((key) => ignore.includes(key))) return { frame: item };
+    }
+  }
+
   #put(item) {
     this.#items.push(item);
     this.#wake();
@@ -81,44 +94,62 @@ class Client {
   #channels = {};
   #tokens = JSON.parse(fs.readFileSync(process.env.CREWLINE_TOKENS, 'utf8'));
 
-  call(method, caller, request) {
-    const [service, name, metadata] = this.#prepare(method, caller);
+  call(step) {
+    const [service, name, metadata] = this.#prepare(step);
     return new Promise((resolve) => {
       const options = { deadline: Date.now() + CALL_LIMIT_MS };
-      service[name](to_proto(request), metadata, options, (error, response) => resolve(outcome(error, response)));
+      service[name](to_proto(step.request), metadata, options, (error, response) => resolve(outcome(error, response)));
     });
   }
 
-  open(method, caller, request) {
-    const [service, name, metadata] = this.#prepare(method, caller);
-    return new Stream(service[name](to_proto(request), metadata));
+  /** A request that is a list is a stream of requests. */
+  open(step) {
+    const [service, name, metadata] = this.#prepare(step);
+    if (!Array.isArray(step.request)) return new Stream(service[name](to_proto(step.request), metadata));
+    const call = service[name](metadata);
+    step.request.forEach((request) => call.write(to_proto(request)));
+    call.end();
+    return new Stream(call);
   }
 
-  #prepare(method, caller) {
-    const [service, name] = method.split('/');
+  #prepare(step) {
+    const [service, name] = step.call.split('/');
     this.#channels[service] ??= new (service.split('.').reduce((found, key) => found[key], API))(
       process.env[`CREWLINE_${service.split('.')[1].toUpperCase()}`],
       grpc.credentials.createInsecure(),
     );
     const metadata = new grpc.Metadata();
-    metadata.set('authorization', `Bearer ${this.#tokens[caller]}`);
-    metadata.set('x-crewline-tenant', process.env.CREWLINE_TENANT);
+    metadata.set('authorization', `Bearer ${this.#tokens[step.as]}`);
+    metadata.set('x-crewline-tenant', step.tenant ?? process.env.CREWLINE_TENANT);
     return [this.#channels[service], name, metadata];
   }
 }
 
 /** How a call or a stream ended. */
 function outcome(error, response) {
-  if (!error) return { code: 'OK', reason: '', response };
-  const code = grpc.status[error.code];
-  const infos = (error.metadata?.get('grpc-status-details-bin') ?? [])
-    .flatMap((bytes) => STATUS.lookupType('Status').decode(bytes).details)
-    .filter((detail) => detail.typeUrl === 'type.googleapis.com/google.rpc.ErrorInfo')
-    .map((detail) => STATUS.lookupType('ErrorInfo').decode(detail.value).toJSON());
+  if (!error) return { code: 'OK', reason: '', field: '', response };
+  const bytes = error.metadata?.get('grpc-status-details-bin') ?? [];
+  const size = bytes.reduce((sum, one) => sum + one.length, Buffer.byteLength(error.details ?? ''));
+  if (size > STATUS_LIMIT) return { code: `a status of ${size} bytes`, message: error.details };
+  const infos = details(bytes, 'ErrorInfo');
+  const fields = details(bytes, 'BadRequest').flatMap((bad) => bad.fieldViolations.map((violation) => violation.field));
+  const ended = { code: grpc.status[error.code], field: fields.join(', '), message: error.details };
   if (infos.length !== 1 || infos[0].domain !== 'crewline') {
-    return { code, reason: `not one ErrorInfo of Crewline: ${JSON.stringify(infos)}`, message: error.details };
+    return { ...ended, reason: `not one ErrorInfo of Crewline: ${JSON.stringify(infos)}` };
   }
-  return { code, reason: infos[0].reason, metadata: infos[0].metadata ?? {}, message: error.details };
+  return { ...ended, reason: infos[0].reason, metadata: infos[0].metadata ?? {} };
+}
+
+/** The details of one kind. */
+function details(bytes, kind) {
+  return bytes
+    .flatMap((one) => STATUS.lookupType('Status').decode(one).details)
+    .filter((detail) => detail.typeUrl === `type.googleapis.com/google.rpc.${kind}`)
+    .map((detail) => STATUS.lookupType(kind).decode(detail.value).toJSON());
+}
+
+function with_defaults(expected) {
+  return { code: 'OK', reason: '', field: '', ...expected };
 }
 
 /** The library knows messages, not proto3 JSON; in what stories send, only a field mask looks different in it. */
@@ -140,23 +171,29 @@ function matches(expected, actual) {
 
 function fill(value, variables) {
   if (typeof value === 'string') {
-    return value.replace(/\$\{(\w+)\}/g, (_, name) => {
+    const named = value.replace(/\$\{(\w+)\}/g, (_, name) => {
       if (!(name in variables)) throw new Error(`no variable ${name}`);
       return variables[name];
     });
+    return named.replace(/\$\{repeat:(.+?):(\d+)\}/g, (_, text, times) => text.repeat(Number(times)));
   }
-  if (Array.isArray(value)) return value.map((element) => fill(element, variables));
+  if (Array.isArray(value)) return value.flatMap(repeated).map((element) => fill(element, variables));
   if (typeof value === 'object') {
     return Object.fromEntries(Object.entries(value).map(([key, element]) => [key, fill(element, variables)]));
   }
   return value;
 }
 
+/** In a list, `{"repeat": 3, "of": element}` stands for three of them. */
+function repeated(element) {
+  return typeof element?.repeat === 'number' ? Array(element.repeat).fill(element.of) : [element];
+}
+
 class Player {
   #client = new Client();
   #ignore;
   #streams = {};
-  #variables = { tenant: process.env.CREWLINE_TENANT };
+  #variables = first_variables();
 
   constructor(story) {
     this.#ignore = story.ignore;
@@ -165,7 +202,7 @@ class Player {
   async play(raw) {
     const step = fill(raw, this.#variables);
     if (step.open) {
-      this.#streams[step.open] = this.#client.open(step.call, step.as, step.request);
+      this.#streams[step.open] = this.#client.open(step);
     } else if (step.call) {
       this.#save(step, (await this.#call(step)).response);
     } else if (step.frame) {
@@ -173,18 +210,19 @@ class Player {
         this.#save(step, await this.#streams[name].expect('frame', step.frame, this.#ignore, step.eventually));
       }
     } else {
-      const expected = { code: 'OK', reason: '', ...step.end };
+      const expected = with_defaults(step.end);
       for (const name of step.on) await this.#streams[name].expect('end', expected, this.#ignore);
     }
   }
 
   async #call(step) {
-    const expected = { code: 'OK', reason: '', ...step.expect };
+    const expected = with_defaults(step.expect);
     const deadline = Date.now() + LIMIT_MS;
     for (;;) {
-      const actual = await this.#client.call(step.call, step.as, step.request);
+      const actual = await (step.stream ? this.#client.open(step).outcome(this.#ignore) : this.#client.call(step));
       if (matches(expected, actual)) return actual;
-      if (!step.eventually || Date.now() > deadline) throw new Mismatch(expected, actual);
+      const again = step.eventually || actual.reason === 'ACCESS_UNKNOWN';
+      if (!again || Date.now() > deadline) throw new Mismatch(expected, actual);
       await new Promise((resolve) => setTimeout(resolve, PACE_MS));
     }
   }
@@ -194,6 +232,11 @@ class Player {
       this.#variables[name] = where.split('.').reduce((value, key) => value[key], source);
     }
   }
+}
+
+function first_variables() {
+  const file = process.env.CREWLINE_VARIABLES;
+  return { tenant: process.env.CREWLINE_TENANT, ...(file ? JSON.parse(fs.readFileSync(file, 'utf8')) : {}) };
 }
 
 async function main() {

@@ -19,12 +19,14 @@ class Service:
         self._pool = descriptor_pool.DescriptorPool(ProtoReflectionDescriptorDatabase(self.channel))
 
     def method(self, name, request):
-        """The arguments of `channel.unary_unary` and the like, and the request as a message."""
+        """The arguments of `channel.unary_unary` and the like, and the request as a message, or as an iterator of them."""
         service, method = name.split("/")
         descriptor = self._pool.FindServiceByName(service).methods_by_name[method]
         request_class = message_factory.GetMessageClass(descriptor.input_type)
         response_class = message_factory.GetMessageClass(descriptor.output_type)
         arguments = (f"/{name}", request_class.SerializeToString, response_class.FromString)
+        if isinstance(request, list):
+            return arguments, iter([json_format.ParseDict(one, request_class()) for one in request])
         return arguments, json_format.ParseDict(request, request_class())
 
 
@@ -32,8 +34,8 @@ class Client:
     def __init__(self):
         self._services = {}
 
-    def call(self, method, caller, request):
-        service, metadata = self._service(method), story.caller_metadata(caller)
+    def call(self, method, metadata, request):
+        service = self._service(method)
         arguments, message = service.method(method, request)
         try:
             response = service.channel.unary_unary(*arguments)(
@@ -43,10 +45,11 @@ class Client:
             return end_of(error)
         return story.outcome("OK", response=to_json(response))
 
-    def open(self, method, caller, request):
-        service, metadata = self._service(method), story.caller_metadata(caller)
+    def open(self, method, metadata, request):
+        service = self._service(method)
         arguments, message = service.method(method, request)
-        call = service.channel.unary_stream(*arguments)(message, metadata=tuple(metadata.items()))
+        kind = service.channel.stream_stream if isinstance(request, list) else service.channel.unary_stream
+        call = kind(*arguments)(message, metadata=tuple(metadata.items()))
         stream = story.Stream()
         threading.Thread(target=read, args=(call, stream), daemon=True).start()
         return stream
@@ -75,12 +78,16 @@ def end_of(call):
     if call.code() is grpc.StatusCode.OK:
         return story.outcome("OK")
     status = rpc_status.from_call(call)
-    infos = []
+    if status and status.ByteSize() + len(status.message) > story.STATUS_LIMIT:
+        return story.outcome("a status of more than 2 kB", call.details())
+    infos, fields = [], []
     for detail in status.details if status else []:
-        info = error_details_pb2.ErrorInfo()
+        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         if detail.Unpack(info):
             infos.append((info.reason, info.domain, dict(info.metadata)))
-    return story.outcome(call.code().name, call.details(), infos)
+        elif detail.Unpack(bad):
+            fields += [violation.field for violation in bad.field_violations]
+    return story.outcome(call.code().name, call.details(), infos, fields)
 
 
 def to_json(message):

@@ -14,19 +14,20 @@ CODES = (
     "FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
 ).split()
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 
 
 class Client:
     def __init__(self):
         self._running = []
 
-    def call(self, method, caller, request):
-        process = start(method, caller, "-max-time", str(story.CALL_LIMIT))
+    def call(self, method, metadata, request):
+        process = start(method, metadata, "-max-time", str(story.CALL_LIMIT))
         stdout, stderr = process.communicate(to_json(request))
         return end_of(process.returncode, stderr, json.loads(stdout or "null"))
 
-    def open(self, method, caller, request):
-        process = start(method, caller)
+    def open(self, method, metadata, request):
+        process = start(method, metadata)
         self._running.append(process)
         process.stdin.write(to_json(request))
         process.stdin.close()
@@ -41,15 +42,16 @@ class Client:
 
 
 def to_json(request):
-    """The command takes proto3 JSON but for a field mask, which it wants as the message that it is."""
+    """The command takes proto3 JSON but for a field mask, which it wants as the message that it is; several requests one after the other."""
+    if isinstance(request, list):
+        return "\n".join(map(to_json, request))
     if "updateMask" in request:
         paths = [re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", field) for field in request["updateMask"].split(",")]
         request = {**request, "updateMask": {"paths": paths}}
     return json.dumps(request)
 
 
-def start(method, caller, *options):
-    metadata = story.caller_metadata(caller)
+def start(method, metadata, *options):
     # A command line is no secret; the environment is.
     environment = {**os.environ, "CREWLINE_AUTHORIZATION": metadata["authorization"]}
     command = [os.environ.get("CREWLINE_GRPCURL", "grpcurl"), "-plaintext", "-emit-defaults", "-format-error", *options]
@@ -78,13 +80,16 @@ def end_of(exit_status, stderr, response=None):
     if exit_status <= 64:
         return story.outcome(f"grpcurl exited with {exit_status}", stderr)
     status = json.loads(stderr)
+    details = status.get("details", [])
     infos = [
         # Without `reason` it is raw bytes: then the server's reflection does not describe google.rpc.
         (detail.get("reason", detail), detail.get("domain"), detail.get("metadata", {}))
-        for detail in status.get("details", [])
+        for detail in details
         if detail["@type"] == ERROR_INFO
     ]
-    return story.outcome(CODES[exit_status - 64], status.get("message"), infos)
+    bad = [detail for detail in details if detail["@type"] == BAD_REQUEST]
+    fields = [violation["field"] for detail in bad for violation in detail["fieldViolations"]]
+    return story.outcome(CODES[exit_status - 64], status.get("message"), infos, fields)
 
 
 if __name__ == "__main__":

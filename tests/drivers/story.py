@@ -1,7 +1,7 @@
 """Plays a story through a client; tests/stories/README.md has the form.
 
-A client has `call(method, caller, request)`, which returns an outcome, `open(method, caller, request)`, which returns a
-`Stream`, and `close()`.
+A client has `call(method, metadata, request)`, which returns an outcome, `open(method, metadata, request)`, which returns a
+`Stream`, and `close()`. A request that is a list is a stream of requests.
 """
 
 import json
@@ -15,6 +15,8 @@ LIMIT = 30.0
 CALL_LIMIT = 10.0
 # Between two tries of an `eventually` step: it only keeps the tries from being a load.
 PACE = 0.05
+# The bytes of a status, its details included: clients limit what comes in trailers.
+STATUS_LIMIT = 2048
 
 
 class Mismatch(Exception):
@@ -38,30 +40,52 @@ class Stream:
         """The next item that is not an ignored frame, if it is as expected; with `eventually` the first frame that is."""
         deadline = time.monotonic() + LIMIT
         while True:
-            try:
-                item = self._items.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise Mismatch({kind: expected}, f"nothing within {LIMIT:.0f} s") from None
+            item = self._next(deadline)
             if item[0] == kind and matches(expected, item[1]):
                 return item[1]
             if item[0] != "frame" or not (eventually or item[1].keys() <= ignore):
                 raise Mismatch({kind: expected}, {item[0]: item[1]})
 
+    def outcome(self, ignore):
+        """How it ends, or the first frame that is not ignored."""
+        deadline = time.monotonic() + LIMIT
+        while True:
+            kind, item = self._next(deadline)
+            if kind == "end":
+                return item
+            if not item.keys() <= ignore:
+                return {"frame": item}
 
-def outcome(code, message="", infos=(), response=None):
-    """How a call or a stream ended. `infos` are the (reason, domain, metadata) of its ErrorInfo details."""
+    def _next(self, deadline):
+        try:
+            return self._items.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            return "nothing", f"within {LIMIT:.0f} s"
+
+
+def outcome(code, message="", infos=(), fields=(), response=None):
+    """How a call or a stream ended: the (reason, domain, metadata) of its ErrorInfo details, and the fields that its BadRequest names."""
     if code == "OK":
-        return {"code": code, "reason": "", "response": response}
+        return {"code": code, "reason": "", "field": "", "response": response}
+    ended = {"code": code, "field": ", ".join(fields), "message": message}
     if [domain for _, domain, _ in infos] != ["crewline"]:
-        return {"code": code, "reason": f"not one ErrorInfo of Crewline: {infos}", "message": message}
+        return {**ended, "reason": f"not one ErrorInfo of Crewline: {infos}"}
     [(reason, _, metadata)] = infos
-    return {"code": code, "reason": reason, "metadata": metadata, "message": message}
+    return {**ended, "reason": reason, "metadata": metadata}
 
 
-def caller_metadata(caller):
+def caller_metadata(caller, tenant):
     with open(os.environ["CREWLINE_TOKENS"], encoding="utf-8") as file:
         token = json.load(file)[caller]
-    return {"authorization": f"Bearer {token}", "x-crewline-tenant": os.environ["CREWLINE_TENANT"]}
+    return {"authorization": f"Bearer {token}", "x-crewline-tenant": tenant}
+
+
+def first_variables():
+    variables = {"tenant": os.environ["CREWLINE_TENANT"]}
+    if "CREWLINE_VARIABLES" in os.environ:
+        with open(os.environ["CREWLINE_VARIABLES"], encoding="utf-8") as file:
+            variables.update(json.load(file))
+    return variables
 
 
 def address_of(method):
@@ -77,14 +101,24 @@ def matches(expected, actual):
     return expected == actual
 
 
+def with_defaults(expected):
+    return {"code": "OK", "reason": "", "field": "", **expected}
+
+
 def fill(value, variables):
     if isinstance(value, str):
-        return re.sub(r"\$\{(\w+)\}", lambda found: variables[found[1]], value)
+        named = re.sub(r"\$\{(\w+)\}", lambda found: variables[found[1]], value)
+        return re.sub(r"\$\{repeat:(.+?):(\d+)\}", lambda found: found[1] * int(found[2]), named)
     if isinstance(value, list):
-        return [fill(element, variables) for element in value]
+        return [fill(one, variables) for element in value for one in repeated(element)]
     if isinstance(value, dict):
         return {key: fill(element, variables) for key, element in value.items()}
     return value
+
+
+def repeated(element):
+    """In a list, `{"repeat": 3, "of": element}` stands for three of them."""
+    return [element["of"]] * element["repeat"] if isinstance(element, dict) and "repeat" in element else [element]
 
 
 class Player:
@@ -92,12 +126,12 @@ class Player:
         self._client = client
         self._ignore = set(story["ignore"])
         self._streams = {}
-        self._variables = {"tenant": os.environ["CREWLINE_TENANT"]}
+        self._variables = first_variables()
 
     def play(self, raw):
         step = fill(raw, self._variables)
         if "open" in step:
-            self._streams[step["open"]] = self._client.open(step["call"], step["as"], step["request"])
+            self._streams[step["open"]] = self._open(step)
         elif "call" in step:
             self._save(step, self._call(step).get("response"))
         elif "frame" in step:
@@ -105,21 +139,33 @@ class Player:
                 self._save(step, self._expect(name, step))
         else:
             for name in step["on"]:
-                self._streams[name].expect("end", {"code": "OK", "reason": "", **step["end"]}, self._ignore)
+                self._streams[name].expect("end", with_defaults(step["end"]), self._ignore)
 
     def _expect(self, name, step):
         return self._streams[name].expect("frame", step["frame"], self._ignore, step.get("eventually", False))
 
     def _call(self, step):
-        expected = {"code": "OK", "reason": "", **step["expect"]}
+        expected = with_defaults(step["expect"])
         deadline = time.monotonic() + LIMIT
         while True:
-            actual = self._client.call(step["call"], step["as"], step["request"])
+            actual = self._outcome(step)
             if matches(expected, actual):
                 return actual
-            if not step.get("eventually") or time.monotonic() > deadline:
+            again = step.get("eventually") or actual.get("reason") == "ACCESS_UNKNOWN"
+            if not again or time.monotonic() > deadline:
                 raise Mismatch(expected, actual)
             time.sleep(PACE)
+
+    def _outcome(self, step):
+        if step.get("stream"):
+            return self._open(step).outcome(self._ignore)
+        return self._client.call(step["call"], self._metadata(step), step["request"])
+
+    def _open(self, step):
+        return self._client.open(step["call"], self._metadata(step), step["request"])
+
+    def _metadata(self, step):
+        return caller_metadata(step["as"], step.get("tenant", self._variables["tenant"]))
 
     def _save(self, step, source):
         for name, path in step.get("save", {}).items():

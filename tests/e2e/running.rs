@@ -97,9 +97,14 @@ impl Running {
 
     /// The database of the chat service.
     pub async fn chat_database(&self) -> DatabaseConnection {
+        self.database("chat").await
+    }
+
+    /// The database of a service.
+    pub async fn database(&self, service: &str) -> DatabaseConnection {
         let url = match &self.schemas {
-            Some(schemas) => schemas.url("chat"),
-            None => format!("sqlite://{}", self.data_dir().join("chat.db").display()),
+            Some(schemas) => schemas.url(service),
+            None => format!("sqlite://{}", self.data_dir().join(service).with_extension("db").display()),
         };
         Database::connect(url).await.expect("a database")
     }

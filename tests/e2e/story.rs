@@ -7,42 +7,46 @@ use std::time::{Duration, Instant};
 
 use crewline_client::client::Authorized;
 use crewline_client::{Client, Services};
+use futures_util::stream;
 use prost_reflect::prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, SerializeOptions};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
-use tonic::{Code, Request, Status, Streaming};
-use tonic_types::{ErrorDetail, StatusExt};
+use tonic::{Request, Status, Streaming};
 
+use crate::outcomes::{answered, matches, refused, with_defaults};
 use crate::running::PATIENCE;
 
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Between two tries of an `eventually` step: it only keeps the tries from being a load.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Plays a story for a tenant with the tokens of its callers, and tells how many steps have passed.
-pub async fn play(story: &Value, services: Services, tenant: &str, tokens: &Value) -> usize {
-    let callers = tokens.as_object().expect("tokens").iter().map(|(name, token)| {
-        let client = Client::new(services.clone(), token.as_str().expect("a token"));
-        (name.clone(), client.with_tenant(tenant.parse().expect("ascii")))
-    });
+/// What the strings of a story can name: `tenant`, and what its steps have saved.
+pub type Variables = BTreeMap<String, String>;
+
+/// Plays a story with the tokens of its callers, and gives the variables as they are after it. Its streams end with it.
+pub async fn play(story: &Value, services: &Services, tokens: &Value, variables: Variables) -> Variables {
+    let callers = tokens.as_object().expect("tokens").iter();
+    let callers = callers.map(|(name, token)| (name.clone(), Client::new(services.clone(), token.as_str().expect("a token"))));
     let mut player = Player {
         api: DescriptorPool::decode(crewline_api::FILE_DESCRIPTOR_SET).expect("descriptors"),
         callers: callers.collect(),
         ignored: story["ignore"].as_array().expect("what to ignore").clone(),
         streams: HashMap::new(),
-        variables: BTreeMap::from([("tenant".to_owned(), tenant.to_owned())]),
+        reading: JoinSet::new(),
+        variables,
     };
-    let steps = story["steps"].as_array().expect("steps");
-    for step in steps {
+    for step in story["steps"].as_array().expect("steps") {
         if let Err(mismatch) = player.play(step).await {
             panic!("{}: {}\n{mismatch}", story["title"], step["say"]);
         }
     }
-    steps.len()
+    player.reading.shutdown().await;
+    player.variables
 }
 
 struct Player {
@@ -50,7 +54,17 @@ struct Player {
     callers: HashMap<String, Client>,
     ignored: Vec<Value>,
     streams: HashMap<String, mpsc::UnboundedReceiver<Item>>,
-    variables: BTreeMap<String, String>,
+    reading: JoinSet<()>,
+    variables: Variables,
+}
+
+/// A call that can be made.
+struct Prepared {
+    service: Grpc<Authorized>,
+    /// One, but where the client streams.
+    requests: Vec<DynamicMessage>,
+    path: PathAndQuery,
+    codec: Dynamic,
 }
 
 /// What a stream has brought.
@@ -97,15 +111,16 @@ impl Player {
         }
     }
 
-    async fn call_until_expected(&self, step: &Value) -> Result<Value, Mismatch> {
+    async fn call_until_expected(&mut self, step: &Value) -> Result<Value, Mismatch> {
         let expected = with_defaults(&step["expect"]);
         let began = Instant::now();
         loop {
-            let actual = self.call(step).await;
+            let actual = if step["stream"] == true { self.end_of(step).await? } else { self.call(step).await };
             if matches(&expected, &actual) {
                 return Ok(actual);
             }
-            if step["eventually"] != true || began.elapsed() > PATIENCE {
+            let again = step["eventually"] == true || actual["reason"] == "ACCESS_UNKNOWN";
+            if !again || began.elapsed() > PATIENCE {
                 return Err(format!("expected {expected:#}\nactual {actual:#}"));
             }
             tokio::time::sleep(PACE).await;
@@ -113,24 +128,39 @@ impl Player {
     }
 
     async fn call(&self, step: &Value) -> Value {
-        let (mut service, mut request, path, codec) = self.prepare(step);
+        let Prepared { mut service, mut requests, path, codec } = self.prepare(step);
+        let mut request = Request::new(requests.pop().expect("a request"));
         request.set_timeout(CALL_LIMIT);
         service.ready().await.expect("always ready");
         match service.unary(request, path, codec).await {
-            Ok(response) => json!({"code": "OK", "reason": "", "response": to_json(response.get_ref())}),
-            Err(status) => outcome_of(&status),
+            Ok(response) => answered(to_json(response.get_ref())),
+            Err(status) => refused(&status),
+        }
+    }
+
+    /// How a stream ends, or the first frame that is not ignored.
+    async fn end_of(&mut self, step: &Value) -> Result<Value, Mismatch> {
+        let mut stream = self.open(step);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let next = tokio::time::timeout_at(deadline, stream.recv()).await;
+            match next.map_err(|_| format!("nothing within {PATIENCE:?}"))?.expect("an end is the last") {
+                Item::End(outcome) => return Ok(outcome),
+                Item::Frame(frame) if has_only(&frame, &self.ignored) => {}
+                Item::Frame(frame) => return Ok(json!({"frame": frame})),
+            }
         }
     }
 
     /// Opens a stream, and reads it in the background.
-    fn open(&self, step: &Value) -> mpsc::UnboundedReceiver<Item> {
-        let (mut service, request, path, codec) = self.prepare(step);
+    fn open(&mut self, step: &Value) -> mpsc::UnboundedReceiver<Item> {
+        let Prepared { mut service, requests, path, codec } = self.prepare(step);
         let (give, stream) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
+        self.reading.spawn(async move {
             service.ready().await.expect("always ready");
-            let end = match service.server_streaming(request, path, codec).await {
+            let end = match service.streaming(Request::new(stream::iter(requests)), path, codec).await {
                 Ok(opened) => read(opened.into_inner(), &give).await,
-                Err(status) => outcome_of(&status),
+                Err(status) => refused(&status),
             };
             // The story may be over.
             let _unread = give.send(Item::End(end));
@@ -138,14 +168,18 @@ impl Player {
         stream
     }
 
-    fn prepare(&self, step: &Value) -> (Grpc<Authorized>, Request<DynamicMessage>, PathAndQuery, Dynamic) {
+    fn prepare(&self, step: &Value) -> Prepared {
         let name = step["call"].as_str().expect("a call");
         let method = self.method(name);
-        let request = DynamicMessage::deserialize(method.input(), &step["request"]).expect("a request of the API");
-        let caller = &self.callers[step["as"].as_str().expect("a caller")];
-        let service = if name.starts_with("crewline.chat.") { caller.chat() } else { caller.permissions() };
-        let path = format!("/{name}").parse().expect("a path");
-        (Grpc::new(service), Request::new(request), path, Dynamic(method.output()))
+        let request = |json: &Value| DynamicMessage::deserialize(method.input(), json).expect("a request of the API");
+        let requests = match &step["request"] {
+            Value::Array(several) => several.iter().map(request).collect(),
+            one => vec![request(one)],
+        };
+        let tenant = step["tenant"].as_str().unwrap_or(&self.variables["tenant"]).parse().expect("ascii");
+        let caller = self.callers[step["as"].as_str().expect("a caller")].with_tenant(tenant);
+        let service = Grpc::new(if name.starts_with("crewline.chat.") { caller.chat() } else { caller.permissions() });
+        Prepared { service, requests, path: format!("/{name}").parse().expect("a path"), codec: Dynamic(method.output()) }
     }
 
     fn method(&self, name: &str) -> MethodDescriptor {
@@ -171,16 +205,33 @@ impl Player {
             Value::String(text) => {
                 let filled =
                     self.variables.iter().fold(text.clone(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value));
+                let filled = with_repetitions(filled);
                 assert!(!filled.contains("${"), "no such variable: {filled}");
                 filled.into()
             }
-            Value::Array(elements) => elements.iter().map(|element| self.fill(element)).collect(),
+            Value::Array(elements) => {
+                let filled = elements.iter().flat_map(|element| match element["repeat"].as_u64() {
+                    Some(times) => vec![self.fill(&element["of"]); usize::try_from(times).expect("few")],
+                    None => vec![self.fill(element)],
+                });
+                filled.collect()
+            }
             Value::Object(fields) => {
                 fields.iter().map(|(key, field)| (key.clone(), self.fill(field))).collect::<Map<_, _>>().into()
             }
             other => other.clone(),
         }
     }
+}
+
+/// `${repeat:x:3}` is `xxx`.
+fn with_repetitions(mut text: String) -> String {
+    while let Some((before, macro_and_rest)) = text.split_once("${repeat:") {
+        let (of, rest) = macro_and_rest.split_once(':').expect("what to repeat");
+        let (times, rest) = rest.split_once('}').expect("how often");
+        text = [before, &of.repeat(times.parse().expect("a number")), rest].concat();
+    }
+    text
 }
 
 /// Gives all frames on; the outcome, when there are no more.
@@ -190,62 +241,15 @@ async fn read(mut stream: Streaming<DynamicMessage>, give: &mpsc::UnboundedSende
             Ok(Some(frame)) => {
                 let _unread = give.send(Item::Frame(to_json(&frame)));
             }
-            Ok(None) => return json!({"code": "OK", "reason": ""}),
-            Err(status) => return outcome_of(&status),
+            Ok(None) => return answered(Value::Null),
+            Err(status) => return refused(&status),
         }
     }
-}
-
-/// Whether what is expected is a part of what has come.
-fn matches(expected: &Value, actual: &Value) -> bool {
-    match (expected, actual) {
-        (Value::Object(expected), Value::Object(actual)) => {
-            expected.iter().all(|(key, value)| actual.get(key).is_some_and(|actual| matches(value, actual)))
-        }
-        (Value::Array(expected), Value::Array(actual)) => {
-            expected.len() == actual.len() && expected.iter().zip(actual).all(|(expected, actual)| matches(expected, actual))
-        }
-        _ => expected == actual,
-    }
-}
-
-fn with_defaults(outcome: &Value) -> Value {
-    let mut whole = json!({"code": "OK", "reason": ""});
-    whole.as_object_mut().expect("an object").extend(outcome.as_object().expect("an outcome").clone());
-    whole
 }
 
 /// Whether a frame says nothing but what these kinds do.
 fn has_only(frame: &Value, kinds: &[Value]) -> bool {
     frame.as_object().is_some_and(|fields| fields.keys().all(|key| kinds.iter().any(|kind| kind == key.as_str())))
-}
-
-fn outcome_of(status: &Status) -> Value {
-    let code = code_name(status.code());
-    let infos: Vec<_> = status
-        .get_error_details_vec()
-        .into_iter()
-        .filter_map(|detail| match detail {
-            ErrorDetail::ErrorInfo(info) => Some(info),
-            _ => None,
-        })
-        .collect();
-    match infos.as_slice() {
-        [info] if info.domain == "crewline" => {
-            json!({"code": code, "reason": info.reason, "metadata": info.metadata, "message": status.message()})
-        }
-        _ => json!({"code": code, "reason": format!("not one ErrorInfo of Crewline: {infos:?}"), "message": status.message()}),
-    }
-}
-
-/// As gRPC writes it: `NOT_FOUND`.
-fn code_name(code: Code) -> String {
-    let name = format!("{code:?}");
-    let words = name.char_indices().flat_map(|(index, letter)| {
-        let gap = (index > 0 && letter.is_ascii_uppercase()).then_some('_');
-        gap.into_iter().chain([letter.to_ascii_uppercase()])
-    });
-    words.collect()
 }
 
 fn to_json(message: &DynamicMessage) -> Value {

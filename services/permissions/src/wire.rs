@@ -24,6 +24,8 @@ use crate::store::changes::{AuditRow, Intent, Receipt, RequestKey};
 const MAX_NAME: usize = 100;
 const MAX_REASON: usize = 500;
 const MAX_KEY: usize = 64;
+/// Longer than any: an assignment's has three ids.
+const MAX_SUBJECT: usize = 256;
 const MAX_ASSIGNED_AT_ONCE: usize = 50;
 
 // ---- what comes in ----
@@ -46,9 +48,11 @@ pub fn intent<T: Message + Name>(
     key: &str,
     request: &T,
 ) -> Result<Intent, Refusal> {
-    let missing = required == Reason::Required && reason.trim().is_empty();
-    if missing || reason.chars().count() > MAX_REASON || !is_storable(reason) {
-        return Err(Refusal::invalid("reason", "must say why in 1 to 500 characters, none of them NUL"));
+    if required == Reason::Required && reason.trim().is_empty() {
+        return Err(Refusal::invalid("reason", "must say why"));
+    }
+    if reason.chars().count() > MAX_REASON || !is_storable(reason) {
+        return Err(Refusal::invalid("reason", "must be at most 500 characters, none of them NUL"));
     }
     let key = match key {
         "" => None,
@@ -78,6 +82,14 @@ pub fn phone(field: &str, text: String) -> Result<String, Refusal> {
     } else {
         Err(Refusal::invalid(field, "must be E.164: + and 7 to 15 digits, or empty"))
     }
+}
+
+/// The subject that changes are looked for by, or nothing.
+pub fn subject(field: &str, text: String) -> Result<String, Refusal> {
+    if text.chars().count() > MAX_SUBJECT || !is_storable(&text) {
+        return Err(Refusal::invalid(field, "must be at most 256 characters, none of them NUL"));
+    }
+    Ok(text)
 }
 
 /// The technicians of a request, each once.

@@ -31,14 +31,13 @@ impl Operator {
     async fn note<T>(
         &self,
         request: &Request<T>,
+        tenant: &TenantId,
         rpc: &'static str,
         about: String,
         reason: ReadReason,
-    ) -> Result<TenantId, Error> {
-        let tenant = super::tenant(&self.post, request)?;
+    ) -> Result<(), Error> {
         let operator = Identity::of(request)?.subject.clone();
-        self.post.store.note_operator_read(&tenant, OperatorRead { operator, rpc, about, reason }).await?;
-        Ok(tenant)
+        self.post.store.note_operator_read(tenant, OperatorRead { operator, rpc, about, reason }).await
     }
 }
 
@@ -49,12 +48,12 @@ impl OperatorService for Operator {
         request: Request<pb::ExplainThreadRequest>,
     ) -> Result<Response<pb::ExplainThreadResponse>, Status> {
         let asked = request.get_ref();
-        super::tenant(&self.post, &request)?;
+        let tenant = super::tenant(&self.post, &request)?;
         let id = ThreadId::parse("thread_id", &asked.thread_id)?;
         let person = PersonId::parse("person_id", asked.person_id.as_str())?;
         let reason = ReadReason::parse("reason", asked.reason.as_str())?;
-        let tenant = self.note(&request, "ExplainThread", format!("thread {id} person {person}"), reason).await?;
         let thread = self.post.store.thread(&tenant, id).await?.ok_or(Error::NotFound("thread"))?;
+        self.note(&request, &tenant, "ExplainThread", format!("thread {id} person {person}"), reason).await?;
         let permissions = self.asking.explain(&tenant, &person, thread.job.as_ref()).await;
         let explained = self.post.access.explain(&tenant, &person, &Place::from(&thread));
         Ok(Response::new(wire::operator::explained(&thread, &explained, permissions)))
@@ -70,7 +69,7 @@ impl OperatorService for Operator {
         let reason = ReadReason::parse("reason", asked.reason.as_str())?;
         let page = Page::read(format!("streams/{tenant}/{holder}"), asked.page_size, &asked.page_token)?;
         let about = if holder.is_empty() { "all streams".to_owned() } else { format!("streams of {holder}") };
-        let tenant = self.note(&request, "DescribeStreams", about, reason).await?;
+        self.note(&request, &tenant, "DescribeStreams", about, reason).await?;
         let after = page.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or_default();
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
         let mut open = self.streams.open(&tenant, &holder, after, limit);

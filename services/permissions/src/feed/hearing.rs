@@ -48,16 +48,19 @@ pub(super) async fn hello(inbound: &mut Streaming<pb::WatchAccessRequest>) -> Re
     let Some(pb::WatchAccessRequest { frame: Some(Asked::Hello(hello)) }) = first else {
         return Err(Refusal::invalid("frame", "must be a hello first").into());
     };
-    if !is_external_id(&hello.node_id) {
-        return Err(Refusal::invalid("hello.node_id", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -").into());
-    }
-    if !is_external_id(&hello.incarnation) {
-        return Err(Refusal::invalid("hello.incarnation", "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -").into());
-    }
+    check_id("hello.node_id", &hello.node_id)?;
+    check_id("hello.incarnation", &hello.incarnation)?;
     if hello.tenant_ids.len() > MAX_TENANTS {
         return Err(Refusal::invalid("hello.tenant_ids", "must name at most 1,000 tenants").into());
     }
+    for (index, tenant) in hello.tenant_ids.iter().enumerate() {
+        check_id(&format!("hello.tenant_ids[{index}]"), tenant)?;
+    }
     Ok(hello)
+}
+
+fn check_id(field: &str, id: &str) -> Result<(), Refusal> {
+    if is_external_id(id) { Ok(()) } else { Err(Refusal::invalid(field, "must be 1 to 64 characters of A-Z a-z 0-9 . _ : -")) }
 }
 
 impl Hearing {

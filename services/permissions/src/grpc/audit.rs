@@ -2,13 +2,13 @@
 
 use chassis::page::Page;
 use chassis::refusal::Refusal;
-use chassis::text::is_storable;
 use crewline_api::permissions::v1 as pb;
 use pb::audit_service_server::AuditService;
 use tonic::{Request, Response, Status};
 
 use super::Call;
 use crate::store::Store;
+use crate::wire;
 
 /// The service.
 #[derive(Clone)]
@@ -18,12 +18,10 @@ pub struct Audit(pub Store);
 impl AuditService for Audit {
     async fn list_changes(&self, request: Request<pb::ListChangesRequest>) -> Result<Response<pb::ListChangesResponse>, Status> {
         let call = Call::of(request)?;
-        if !is_storable(&call.message.subject) {
-            return Err(Refusal::invalid("subject", "must hold no NUL").into());
-        }
-        let list = format!("changes/{}/{}", call.tenant, call.message.subject);
+        let subject = wire::subject("subject", call.message.subject)?;
+        let list = format!("changes/{}/{subject}", call.tenant);
         let page = Page::read(list, call.message.page_size, &call.message.page_token)?;
-        let mut rows = self.0.changes(&call.tenant, &call.message.subject, &page).await?;
+        let mut rows = self.0.changes(&call.tenant, &subject, &page).await?;
         let next_page_token = page.cut(&mut rows, |row| row.revision.to_string());
         let changes = rows.into_iter().map(Into::into).collect();
         Ok(Response::new(pb::ListChangesResponse { changes, next_page_token }))
