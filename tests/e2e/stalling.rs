@@ -7,6 +7,7 @@ use tonic::transport::Endpoint;
 use tonic::{Request, Streaming};
 
 use crate::company::Company;
+use crate::costs::anonymous_kib;
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::running::{PATIENCE, Running};
@@ -76,11 +77,4 @@ async fn text_many(company: &Company, from: u64) {
             company.text(&number.to_string(), "a text of the usual length, with a question about the appointment").await;
         })
         .await;
-}
-
-/// Memory of the process that no file backs.
-fn anonymous_kib(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a live process");
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).expect("RssAnon");
-    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number")
 }

@@ -1,6 +1,7 @@
 //! Configuration: defaults that are written out in a file of the binary, then a file, then the environment
 //! (`CREWLINE_CHAT__LISTEN` is `listen` in the section `chat`). An unknown key is an error.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -8,6 +9,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 
+use crate::admission::Limits;
 use crate::db::DatabaseUrl;
 
 /// Who may issue tokens, and the keys.
@@ -48,6 +50,22 @@ pub enum LogFormat {
     Text,
     /// For machines: one JSON object a line.
     Json,
+}
+
+/// How each service serves.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Whether it describes its API to anybody who asks.
+    pub reflection: bool,
+    /// Connections in all.
+    pub max_connections: NonZeroUsize,
+    /// Connections from one address.
+    pub max_connections_per_address: NonZeroUsize,
+    /// The age at which a connection is asked to leave, less a random tenth.
+    pub connection_age_seconds: NonZeroU64,
+    /// How often who may call.
+    pub limits: Limits,
 }
 
 /// The configuration is wrong.

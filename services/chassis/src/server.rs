@@ -1,30 +1,37 @@
-//! A gRPC server with the settings that tonic leaves open, health, reflection and a bounded end.
+//! A gRPC server: its connections, health, reflection, and a bounded end. tonic's own server cuts nothing by itself: neither who connects and
+//! says nothing, nor who does not go.
 
-use std::io;
+mod accept;
+mod backoff;
+mod connection;
+mod greeting;
+mod metrics;
+mod places;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use opentelemetry::metrics::Meter;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tonic::service::Routes;
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
+use self::connection::Connections;
+use self::metrics::Metrics;
+use self::places::Places;
+use crate::config::ServerConfig;
+use crate::ids::Ids;
 use crate::layers::{self, Door};
-use crate::lifecycle::{DRAIN_LIMIT, Drain};
-use crate::net::{TcpListener, incoming};
-
-/// Well above what a service lets one connection hold, so that nothing waits behind HTTP/2's own limit.
-const MAX_CONCURRENT_STREAMS: u32 = 1_000;
-const MAX_PENDING_RESETS: usize = 200;
-const MAX_LOCAL_RESETS: usize = 1_024;
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Without a grace period: with one, this version of tonic never says goodbye and cuts the connection.
-const CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
+use crate::lifecycle::Drain;
+use crate::net::TcpListener;
 
 /// The largest request that a service decodes.
 pub const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// A service ends each of its streams by then: the connection is cut some time after it.
+pub const LONGEST_STREAM: Duration = Duration::from_secs(60 * 60);
 
 /// One server.
 pub struct Spec {
@@ -38,8 +45,12 @@ pub struct Spec {
     pub door: Door,
     /// Whether it has become able to serve.
     pub ready: watch::Receiver<bool>,
-    /// Whether it describes its API to anybody who asks.
-    pub reflection: bool,
+    /// Its limits, and whether it describes its API to anybody who asks.
+    pub config: ServerConfig,
+    /// Randomness, for spreading.
+    pub ids: Ids,
+    /// Where its instruments are made.
+    pub meter: Meter,
     /// When to end.
     pub drain: Drain,
 }
@@ -47,24 +58,18 @@ pub struct Spec {
 /// The server could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The socket.
-    #[error("the listener failed: {0}")]
-    Listener(#[from] io::Error),
-    /// The transport.
-    #[error("the server failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
     /// The descriptors.
     #[error("reflection cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Serves until the drain begins, then lets calls and streams end, for [`DRAIN_LIMIT`] at most.
+/// Serves until the drain begins, then lets calls and streams end until it is over.
 pub async fn serve(spec: Spec) -> Result<(), ServeError> {
     let (reporter, health) = health_reporter();
     // Before anybody can ask: tonic-health starts the whole server as serving.
     set_health(&reporter, spec.services, ServingStatus::NotServing).await;
     let mut routes = spec.routes.add_service(health);
-    if spec.reflection {
+    if spec.config.reflection {
         // The second set lets grpcurl print the details of errors, the third lets it ask for health. Listed is what is served here.
         let describe = || {
             let builder = tonic_reflection::server::Builder::configure()
@@ -76,31 +81,22 @@ pub async fn serve(spec: Spec) -> Result<(), ServeError> {
         };
         routes = routes.add_service(describe().build_v1()?).add_service(describe().build_v1alpha()?);
     }
-    let routes = Routes::from(layers::around(routes.into_axum_router(), spec.door)).prepare();
+    // With the state given, the router is put together once, not for each call.
+    let routes: Router = layers::around(routes.into_axum_router(), spec.door).with_state(());
 
-    let server = Server::builder()
-        .max_concurrent_streams(MAX_CONCURRENT_STREAMS)
-        .http2_max_pending_accept_reset_streams(Some(MAX_PENDING_RESETS))
-        .http2_max_local_error_reset_streams(Some(MAX_LOCAL_RESETS))
-        .http2_max_header_list_size(MAX_HEADER_BYTES)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_connection_age(CONNECTION_AGE)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming(spec.listener), spec.drain.begun());
-
-    let end = async {
-        spec.drain.begun().await;
-        tokio::time::sleep(DRAIN_LIMIT).await;
+    let config = &spec.config;
+    let age = Duration::from_secs(config.connection_age_seconds.get());
+    let connections = Connections::new(routes, age, spec.ids, spec.drain.clone(), Metrics::new(&spec.meter));
+    let intake = accept::Intake {
+        connections: Arc::new(connections),
+        places: Places::new(config.max_connections.get(), config.max_connections_per_address.get()),
+        open: JoinSet::new(),
     };
     tokio::select! {
-        served = server => Ok(served?),
-        () = report_health(&reporter, spec.services, spec.ready, &spec.drain) => Ok(()),
-        () = end => {
-            tracing::warn!("connections were still open at the end of the drain");
-            Ok(())
-        }
+        () = intake.serve(spec.listener) => {}
+        () = report_health(&reporter, spec.services, spec.ready, &spec.drain) => {}
     }
+    Ok(())
 }
 
 /// Keeps health equal to "ready and not draining"; never returns.

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use chassis::clock::{Clock, Moment};
 use chassis::ids::Ids;
-use chassis::lifecycle::Drain;
+use chassis::lifecycle::{DRAIN_SPREAD, Drain};
+use chassis::server::LONGEST_STREAM;
 use crewline_api::chat::v1::ClosingReason;
 use futures_util::{Stream, stream};
 use tokio::sync::watch;
@@ -22,7 +23,6 @@ use crate::streams::StreamPlace;
 /// A stream without fresh knowledge of access ends after so long.
 const HOLD_LIMIT: Duration = Duration::from_secs(10);
 const PROGRESS_EVERY: Duration = Duration::from_secs(25);
-const LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// Clients that were cut together come back spread over this.
 const RETRY_SPREAD: Duration = Duration::from_secs(5);
 
@@ -107,6 +107,8 @@ pub struct Life {
     changes: watch::Receiver<u64>,
     expires_at: Moment,
     old_at: Moment,
+    /// Once the drain has begun: this stream's turn to end.
+    leaves_at: Option<Moment>,
     progress_at: Moment,
     holding_since: Option<Moment>,
     place: StreamPlace,
@@ -122,7 +124,9 @@ impl Life {
             // The first heartbeat comes at a random point, so that those of many streams are spread.
             progress_at: now + (PROGRESS_EVERY - node.ids.jitter(PROGRESS_EVERY / 2)),
             expires_at: now + token_left,
-            old_at: now + (LIFETIME - node.ids.jitter(LIFETIME / 10)),
+            old_at: now + (LONGEST_STREAM - node.ids.jitter(LONGEST_STREAM / 10)),
+            // Who comes during the drain has nobody to leave with.
+            leaves_at: node.drain.has_begun().then_some(now),
             changes: node.access.changes(),
             clock: node.clock,
             ids: node.ids.clone(),
@@ -141,19 +145,22 @@ impl Life {
 
     /// Waits for the heartbeat, for a change of access, or for an end.
     pub async fn idle(&mut self) -> Idle {
-        let end_at = self.clock.instant(self.expires_at.min(self.old_at));
+        let end_at = self.clock.instant(self.ends_at());
         tokio::select! {
             _ = self.changes.changed() => Idle::Look,
             () = sleep_until(self.clock.instant(self.progress_at)) => Idle::Heartbeat,
             () = sleep_until(end_at) => Idle::Look,
-            () = self.drain.begun() => Idle::Look,
+            () = self.drain.begun(), if self.leaves_at.is_none() => Idle::Look,
         }
     }
 
     /// Whether the stream must end now, whatever there is to hand out.
-    pub fn due(&self) -> Option<End> {
+    pub fn due(&mut self) -> Option<End> {
         let now = self.clock.now();
-        if self.drain.has_begun() {
+        if self.drain.has_begun() && self.leaves_at.is_none() {
+            self.leaves_at = Some(now + self.ids.jitter(DRAIN_SPREAD));
+        }
+        if self.leaves_at.is_some_and(|leaves_at| now >= leaves_at) {
             Some(End::Closing(ClosingReason::Draining, Error::Draining))
         } else if now >= self.expires_at {
             Some(End::Closing(ClosingReason::TokenExpired, Error::TokenExpired))
@@ -162,6 +169,12 @@ impl Life {
         } else {
             None
         }
+    }
+
+    /// The latest that it ends at, as far as that is known now.
+    fn ends_at(&self) -> Moment {
+        let by_itself = self.expires_at.min(self.old_at);
+        self.leaves_at.map_or(by_itself, |leaves_at| by_itself.min(leaves_at))
     }
 
     /// A frame leaves: the next heartbeat is put off.
@@ -189,11 +202,11 @@ impl Life {
 
     /// Access is not known: waits until it may be, or for an end.
     async fn wait_held(&mut self, since: Moment) {
-        let end_at = self.clock.instant((since + HOLD_LIMIT).min(self.expires_at).min(self.old_at));
+        let end_at = self.clock.instant((since + HOLD_LIMIT).min(self.ends_at()));
         tokio::select! {
             _ = self.changes.changed() => {}
             () = sleep_until(end_at) => {}
-            () = self.drain.begun() => {}
+            () = self.drain.begun(), if self.leaves_at.is_none() => {}
         }
     }
 }

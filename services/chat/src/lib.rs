@@ -26,8 +26,9 @@ mod streams;
 mod watch;
 mod wire;
 
-use chassis::admission::{Admission, Limits};
+use chassis::admission::Admission;
 use chassis::clock::Clock;
+use chassis::config::ServerConfig;
 use chassis::db::{DatabaseUrl, DbError};
 use chassis::ids::Ids;
 use chassis::layers::Door;
@@ -97,10 +98,8 @@ pub struct Setup {
     pub ids: Ids,
     /// What it tells of itself.
     pub telemetry: Telemetry,
-    /// Whether it describes its API.
-    pub reflection: bool,
-    /// How often who may call.
-    pub limits: Limits,
+    /// How it serves.
+    pub server: ServerConfig,
     /// When to end.
     pub drain: Drain,
 }
@@ -119,7 +118,8 @@ pub enum RunError {
 /// Runs the service until it has drained.
 pub async fn run(setup: Setup) -> Result<(), RunError> {
     let (clock, ids, drain) = (setup.clock, setup.ids, setup.drain);
-    let metrics = metrics::Metrics::new(&setup.telemetry.meter("chat"));
+    let meter = setup.telemetry.meter("chat");
+    let metrics = metrics::Metrics::new(&meter);
     let store = Store::open(&setup.database, clock, ids.clone(), &setup.hash_key, &metrics.statements).await?;
     let (access, fanout) = (Access::new(clock), Fanout::default());
     let ready = signal::Sender::new(false);
@@ -132,7 +132,6 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         incarnation: ids.uuid().to_string(),
         clock,
         ids: ids.clone(),
-        drain: drain.clone(),
         ready: ready.clone(),
     };
     let attachments = Attachments::new(&setup.rules.attachments_url, &setup.attachments_key, clock);
@@ -168,18 +167,20 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
             verifier: setup.verifier,
             callers: callers::CALLERS,
             conversations: &[],
-            admission: Admission::new(setup.limits, clock),
+            admission: Admission::new(setup.server.limits, clock),
             calls: setup.telemetry.calls("chat"),
         },
         ready: ready.subscribe(),
-        reflection: setup.reflection,
+        config: setup.server,
+        ids,
+        meter,
         drain,
     };
     let server = server::serve(spec);
     tokio::pin!(server);
     let served = tokio::select! {
         served = &mut server => served,
-        // It ends when the drain begins; the server goes on until it has drained.
+        // To the end of the drain: streams that end spread over it need a lease until then.
         () = subscription.run() => server.await,
     };
     store.close().await;

@@ -4,8 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chassis::admission::Limits;
-use chassis::config::{ConfigError, IdentityConfig, TelemetryConfig, database_url, load};
+use chassis::config::{ConfigError, IdentityConfig, ServerConfig, TelemetryConfig, database_url, load};
 use chassis::db::DatabaseUrl;
 use chat::rules::Rules;
 use chat::store::outbound::HandOut;
@@ -58,15 +57,6 @@ pub struct ChatConfig {
     pub streams_per_person: usize,
     pub attachments_url: String,
     pub attachments_key_file: PathBuf,
-}
-
-/// The section `[server]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // Said in config.default.toml.
-pub struct ServerConfig {
-    pub reflection: bool,
-    pub limits: Limits,
 }
 
 impl Config {
@@ -151,6 +141,17 @@ mod tests {
             assert!(error.contains("permissions.lease_millis") && error.contains("200 to 60000"), "{error}");
         }
         assert!(read("-1").is_err() && read("\"2s\"").is_err());
+    }
+
+    #[test]
+    fn a_server_that_nobody_may_connect_to_is_an_error_that_names_the_key() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("crewline.toml");
+        for key in ["max_connections", "max_connections_per_address", "connection_age_seconds"] {
+            std::fs::write(&file, format!("[server]\n{key} = 0\n")).expect("written");
+            let error = Config::read(Some(&file), None).expect_err(key).to_string();
+            assert!(error.contains(key), "{error}");
+        }
     }
 
     #[test]

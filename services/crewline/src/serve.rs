@@ -7,10 +7,11 @@ use chassis::clock::Clock;
 use chassis::data_dir::DataDir;
 use chassis::db::DatabaseUrl;
 use chassis::ids::Ids;
-use chassis::lifecycle::{Drain, termination};
+use chassis::lifecycle::{DRAIN_LIMIT, Drain, termination};
 use chassis::telemetry::Telemetry;
 use chassis::token::{Grant, Signer, TokenSource};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 use tonic::transport::Endpoint;
 
 use crate::cli::Role;
@@ -23,6 +24,8 @@ use crate::party::Pair;
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The permissions service drains so long after the chat service at the latest: its own callers need time, too.
+const LAST_DRAINS_AFTER: Duration = Duration::from_secs(DRAIN_LIMIT.as_secs() * 2 / 3);
 /// Of the tokens that the chat service makes for itself: a watch lives no longer than its token.
 const OWN_TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
@@ -94,7 +97,9 @@ impl Bound {
         let clock = Clock::system();
         let ids = Ids::from_os(clock);
         let verifier = keys::verifier(&self.config, clock, &ids)?;
-        let (reflection, limits) = (self.config.server.reflection, self.config.server.limits);
+        let server = self.config.server.clone();
+        // The chat service's streams need leases to their end: where both services run here, the other one drains after it.
+        let last = if self.chat.is_some() { drain.later() } else { drain.clone() };
 
         let permissions = self.permissions.map(|listener| permissions::Setup {
             listener,
@@ -102,10 +107,10 @@ impl Bound {
             verifier: verifier.clone(),
             lease_ttl: Duration::from_millis(self.config.permissions.lease_millis),
             clock,
+            ids: ids.clone(),
             telemetry: telemetry.clone(),
-            reflection,
-            limits,
-            drain: drain.clone(),
+            server: server.clone(),
+            drain: last.clone(),
         });
         let chat = match self.chat {
             None => None,
@@ -122,8 +127,7 @@ impl Bound {
                 clock,
                 ids,
                 telemetry: telemetry.clone(),
-                reflection,
-                limits,
+                server,
                 drain: drain.clone(),
             }),
         };
@@ -137,12 +141,25 @@ impl Bound {
         let services = async {
             tokio::try_join!(
                 async { if let Some(setup) = permissions { permissions::run(setup).await.map_err(Error::from) } else { Ok(()) } },
-                async { if let Some(setup) = chat { chat::run(setup).await.map_err(Error::from) } else { Ok(()) } },
+                async {
+                    if let Some(setup) = chat {
+                        chat::run(setup).await?;
+                        last.begin();
+                    }
+                    Ok(())
+                },
             )
+        };
+        let chat_is_late = async {
+            drain.begun().await;
+            sleep(LAST_DRAINS_AFTER).await;
+            last.begin();
+            std::future::pending::<()>().await;
         };
         // The endpoint has no drain of its own: it ends with the services.
         let ended = tokio::select! {
             ended = services => ended.map(|_| ()),
+            () = chat_is_late => Ok(()),
             Err(error) = serve_metrics(&self.config, telemetry) => Err(error),
         };
         Endpoints::remove(&self.config.data_dir);

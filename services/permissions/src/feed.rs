@@ -16,6 +16,7 @@ use chassis::clock::Clock;
 use chassis::db::to_completion;
 use chassis::identity::Identity;
 use chassis::lifecycle::Drain;
+use chassis::server::LONGEST_STREAM;
 use crewline_api::permissions::v1 as pb;
 use futures_util::{Stream, StreamExt, pin_mut};
 use pb::watch_access_response::Frame as Told;
@@ -61,6 +62,13 @@ struct Watched {
     asked: Vec<String>,
 }
 
+/// How long a watch may last.
+#[derive(Clone, Copy)]
+struct Life {
+    ends_at: Instant,
+    with_its_token: bool,
+}
+
 /// Why an open watch looks at the database.
 enum Wake {
     Commit,
@@ -88,7 +96,7 @@ impl Feed {
             tracing::info!(node = hello.node_id, incarnation = hello.incarnation, cursor = hello.cursor, "a node watches");
             let _counted = OpenWatch::count(&self.metrics);
             let _place = place;
-            let expiry = Instant::now() + token.expires_at.duration_since(self.clock.wall()).unwrap_or_default();
+            let life = Life::new(token.expires_at.duration_since(self.clock.wall()).unwrap_or_default());
             let watched = Watched { token, asked: hello.tenant_ids };
             let seat = Arc::new(self.leases.join(NodeId { name: hello.node_id, incarnation: hello.incarnation })?);
 
@@ -154,7 +162,7 @@ impl Feed {
                     seat.grant(lease.unwrap_or_else(|| seat.enter()), cursor);
                     yield self.lease(n, cursor);
                 }
-                wake = self.wake(&mut hearing, &seat, &mut commits, expiry).await?;
+                wake = self.wake(&mut hearing, &seat, &mut commits, life).await?;
             }
         }
     }
@@ -206,7 +214,7 @@ impl Feed {
         hearing: &mut Hearing,
         seat: &Seat,
         commits: &mut watch::Receiver<()>,
-        expiry: Instant,
+        life: Life,
     ) -> Result<Wake, Status> {
         let drained = async {
             self.drain.begun().await;
@@ -224,8 +232,19 @@ impl Feed {
             Ok(()) = committed => Ok(Wake::Commit),
             () = seat.replaced() => Ok(Wake::Over),
             ended = drained => Err(ended.err().unwrap_or(Error::Draining).into()),
-            () = sleep_until(expiry) => Err(Error::TokenExpired.into()),
+            () = sleep_until(life.ends_at) => Err(life.over().into()),
         }
+    }
+}
+
+impl Life {
+    fn new(of_token: Duration) -> Self {
+        Self { ends_at: Instant::now() + of_token.min(LONGEST_STREAM), with_its_token: of_token <= LONGEST_STREAM }
+    }
+
+    /// Why it is over, when it is.
+    fn over(self) -> Error {
+        if self.with_its_token { Error::TokenExpired } else { Error::Draining }
     }
 }
 
@@ -268,5 +287,23 @@ impl OpenWatch {
 impl Drop for OpenWatch {
     fn drop(&mut self) {
         self.0.watches.add(-1, &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watch_ends_with_its_token_and_never_later_than_any_stream_may() {
+        let hour = LONGEST_STREAM;
+        for (of_token, lasts, with_its_token) in
+            [(Duration::ZERO, Duration::ZERO, true), (hour / 2, hour / 2, true), (hour, hour, true), (hour * 12, hour, false)]
+        {
+            let began = Instant::now();
+            let life = Life::new(of_token);
+            assert!(life.ends_at - began >= lasts && life.ends_at - Instant::now() <= lasts, "{of_token:?}");
+            assert_eq!(matches!(life.over(), Error::TokenExpired), with_its_token, "{of_token:?}");
+        }
     }
 }

@@ -18,9 +18,11 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chassis::admission::{Admission, Limits};
+use chassis::admission::Admission;
 use chassis::clock::Clock;
+use chassis::config::ServerConfig;
 use chassis::db::DatabaseUrl;
+use chassis::ids::Ids;
 use chassis::layers::Door;
 use chassis::lifecycle::Drain;
 use chassis::net::TcpListener;
@@ -65,12 +67,12 @@ pub struct Setup {
     pub lease_ttl: Duration,
     /// The time.
     pub clock: Clock,
+    /// Randomness, for spreading.
+    pub ids: Ids,
     /// What it tells of itself.
     pub telemetry: Telemetry,
-    /// Whether it describes its API.
-    pub reflection: bool,
-    /// How often who may call.
-    pub limits: Limits,
+    /// How it serves.
+    pub server: ServerConfig,
     /// When to end.
     pub drain: Drain,
 }
@@ -91,7 +93,8 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let (store, older_leases) = Store::open(&setup.database, setup.clock, setup.lease_ttl).await?;
     let older_leases = if Mutant::NoWaitAfterStart.planted() { Duration::ZERO } else { older_leases };
     let older_until = setup.clock.now() + older_leases;
-    let metrics = metrics::Metrics::new(&setup.telemetry.meter("permissions"));
+    let meter = setup.telemetry.meter("permissions");
+    let metrics = metrics::Metrics::new(&meter);
     let leases = Leases::new(setup.clock, setup.lease_ttl, older_until);
     let finisher = Finisher {
         store: store.clone(),
@@ -119,7 +122,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         verifier: setup.verifier,
         callers: callers::CALLERS,
         conversations: &["/crewline.permissions.v1.AccessService/WatchAccess"],
-        admission: Admission::new(setup.limits, setup.clock),
+        admission: Admission::new(setup.server.limits, setup.clock),
         calls: setup.telemetry.calls("permissions"),
     };
     let spec = Spec {
@@ -128,7 +131,9 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         services: SERVICES,
         door,
         ready,
-        reflection: setup.reflection,
+        config: setup.server,
+        ids: setup.ids,
+        meter,
         drain: setup.drain,
     };
     // Calls that wait for a change end before the server does, so that it is finished for them also during a drain.

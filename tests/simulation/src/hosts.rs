@@ -1,11 +1,13 @@
 //! The services, each on a host of its own, started again after each crash with what is on its disk.
 
 use std::net::Ipv4Addr;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use chassis::admission::Limits;
 use chassis::clock::Clock;
+use chassis::config::ServerConfig;
 use chassis::db::DatabaseUrl;
 use chassis::ids::Ids;
 use chassis::lifecycle::Drain;
@@ -30,6 +32,7 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(60 * 60);
 const RESTART_AFTER: Duration = Duration::from_millis(300);
 /// As it is by default.
 const LEASE_TTL: Duration = Duration::from_secs(2);
+const CONNECTION_AGE_SECONDS: NonZeroU64 = NonZeroU64::new(30 * 60).expect("not zero");
 const PERMISSIONS_PORT: u16 = 50051;
 const CHAT_PORT: u16 = 50052;
 
@@ -121,9 +124,9 @@ impl Hosts {
             verifier: self.signer(clock)?.verifier()?,
             lease_ttl: LEASE_TTL,
             clock,
+            ids: self.ids(clock, "permissions"),
             telemetry: Telemetry::quiet()?,
-            reflection: false,
-            limits: Limits::default(),
+            server: server(),
             drain: Drain::new(),
         })
     }
@@ -151,10 +154,9 @@ impl Hosts {
             node: name.to_owned(),
             verifier: signer.verifier()?,
             clock,
-            ids: Ids::seeded(clock, self.plan.dice(&format!("{name} at {:?}", elapsed())).next_u64()),
+            ids: self.ids(clock, name),
             telemetry: Telemetry::quiet()?,
-            reflection: false,
-            limits: Limits::default(),
+            server: server(),
             drain: Drain::new(),
         })
     }
@@ -162,6 +164,11 @@ impl Hosts {
     /// A clock that has run at the host's rate since now. What the calendar shows at a start is right.
     fn clock(&self, host: &str) -> Clock {
         Clock::with_rate(SystemTime::UNIX_EPOCH + CALENDAR + elapsed(), self.plan.rate(host))
+    }
+
+    /// What a host draws from since now.
+    fn ids(&self, clock: Clock, host: &str) -> Ids {
+        Ids::seeded(clock, self.plan.dice(&format!("{host} at {:?}", elapsed())).next_u64())
     }
 
     /// The database of a host.
@@ -188,6 +195,18 @@ impl Hosts {
 /// The name of the file that a host's database is in.
 pub fn database_file(host: &str) -> String {
     format!("{host}.db")
+}
+
+/// As it is by default, where it matters.
+fn server() -> ServerConfig {
+    let many = NonZeroUsize::MAX;
+    ServerConfig {
+        reflection: false,
+        max_connections: many,
+        max_connections_per_address: many,
+        connection_age_seconds: CONNECTION_AGE_SECONDS,
+        limits: Limits::default(),
+    }
 }
 
 fn grant(subject: &str, kind: &str, scopes: &[&str], tenant: &str) -> Grant {

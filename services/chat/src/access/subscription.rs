@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chassis::clock::Clock;
 use chassis::ids::Ids;
-use chassis::lifecycle::Drain;
 use chassis::net;
 use chassis::token::TokenSource;
 use crewline_api::permissions::v1 as pb;
@@ -48,8 +47,6 @@ pub struct Subscription {
     pub clock: Clock,
     /// Randomness, for pauses.
     pub ids: Ids,
-    /// The end.
-    pub drain: Drain,
     /// Told once the view is there.
     pub ready: watch::Sender<bool>,
 }
@@ -74,11 +71,9 @@ enum Ended {
 }
 
 impl Subscription {
-    /// Keeps the view until the process drains.
+    /// Keeps the view for as long as it is polled.
     pub async fn run(self) {
-        let drained = self.drain.begun();
         tokio::select! {
-            () = drained => {}
             () = self.keep() => {}
             () = tell_when_stale(&self.access, self.clock) => {}
         }
