@@ -106,6 +106,7 @@ fn decisions_read_neither_clock_nor_anything_else() {
     for path in [
         "permissions/src/decision.rs",
         "permissions/src/revocation.rs",
+        "permissions/src/brought_back.rs",
         "chat/src/access/guard.rs",
         "chat/src/routing.rs",
         "chat/src/fold.rs",

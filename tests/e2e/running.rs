@@ -61,6 +61,11 @@ impl Running {
 
     /// Services with configuration of the environment's kind.
     pub async fn start(role: &'static str, environment: &[(&str, &str)]) -> Self {
+        Self::start_in(TempDir::new().expect("a folder"), role, environment).await
+    }
+
+    /// The same over a data directory that may hold something.
+    pub async fn start_in(folder: TempDir, role: &'static str, environment: &[(&str, &str)]) -> Self {
         let mut settings = BTreeMap::from([
             ("CREWLINE_PERMISSIONS__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("CREWLINE_CHAT__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
@@ -72,7 +77,6 @@ impl Running {
             settings.insert("CREWLINE_CHAT__DATABASE_URL".to_owned(), schemas.url("chat"));
         }
         settings.extend(environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())));
-        let folder = TempDir::new().expect("a folder");
         let child = spawn(role, &settings, folder.path());
         let mut running = Self { child, role, environment: settings, folder, schemas, endpoints: Endpoints::default() };
         running.endpoints = running.wait_for_endpoints().await;
@@ -147,9 +151,16 @@ impl Running {
 
     /// What `crewline verify` says of the chat database, whether or not the process runs.
     pub async fn verify(&self) -> Output {
-        let mut verify = command(self.data_dir());
-        verify.arg("verify").envs(&self.environment);
-        tokio::process::Command::from(verify).output().await.expect("the binary")
+        self.run(&["verify"]).await
+    }
+
+    /// What a command says with the configuration of this process, whether or not that runs. It must come to an end.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = command(self.data_dir());
+        command.args(arguments).envs(&self.environment);
+        let mut command = tokio::process::Command::from(command);
+        let ended = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output()).await;
+        ended.expect("it comes to its end").expect("the binary")
     }
 
     /// Sends SIGTERM and waits for the end.

@@ -24,11 +24,27 @@ pub enum DataDirError {
     /// It cannot be made or opened.
     #[error("the data directory {0} cannot be used: {1}; choose another with --data-dir")]
     Io(String, io::Error),
+    /// What is in it was replaced in part.
+    #[error(
+        "a restore into the data directory {0} did not come to its end; run `crewline restore --replace` again. What was there before is kept in \
+         files whose names have `.replaced-` in them"
+    )]
+    HalfRestored(String),
 }
+
+/// There while things are being replaced: names them, one in a line.
+const RESTORING: &str = "RESTORING";
 
 impl DataDir {
     /// Makes the directory if need be, readable by its owner alone, and takes hold of it.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        let held = Self::open_to_restore(path)?;
+        assert_whole(path)?;
+        Ok(held)
+    }
+
+    /// The same, also where a restore was interrupted.
+    pub fn open_to_restore(path: &Path) -> Result<Self, DataDirError> {
         let failed = |error| DataDirError::Io(path.display().to_string(), error);
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("LOCK")).map_err(failed)?;
@@ -37,6 +53,23 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.display().to_string())),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
+    }
+
+    /// What an interrupted restore had begun to replace.
+    pub fn half_restored(&self) -> Vec<String> {
+        fs::read_to_string(self.file(RESTORING)).unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    /// Replaces what goes by these names, which must be done as a whole: until it is, nobody opens the directory but to restore.
+    pub fn restore(&self, names: &[&str], replace: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut marker = File::create(self.file(RESTORING))?;
+        names.iter().try_for_each(|name| writeln!(marker, "{name}"))?;
+        marker.sync_all()?;
+        sync_folder(&self.path)?;
+        replace()?;
+        sync_folder(&self.path)?;
+        fs::remove_file(self.file(RESTORING))?;
+        sync_folder(&self.path)
     }
 
     /// A file in it.
@@ -54,6 +87,16 @@ impl DataDir {
     }
 }
 
+/// Refuses a directory whose databases were replaced in part.
+pub fn assert_whole(path: &Path) -> Result<(), DataDirError> {
+    if path.join(RESTORING).exists() { Err(DataDirError::HalfRestored(path.display().to_string())) } else { Ok(()) }
+}
+
+/// Makes the names in a folder outlive a power cut.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(if path.as_os_str().is_empty() { Path::new(".") } else { path })?.sync_all()
+}
+
 /// Writes a file that only its owner can read, whole or not at all. An existing one is left as it is.
 pub fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
     if path.exists() {
@@ -65,10 +108,7 @@ pub fn write_secret(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(&partial, path)?;
     // The name must outlive a power cut, too: without the key nothing that it signed or hashed is worth anything.
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 #[cfg(test)]
@@ -82,6 +122,21 @@ mod tests {
         assert!(matches!(DataDir::open(folder.path()), Err(DataDirError::InUse(_))));
         drop(held);
         DataDir::open(folder.path()).expect("free again");
+    }
+
+    #[test]
+    fn a_directory_whose_restore_was_interrupted_is_opened_to_restore_alone() {
+        let folder = tempfile::tempdir().expect("folder");
+        let held = DataDir::open(folder.path()).expect("free");
+        held.restore(&["chat"], || Err(io::Error::other("cut"))).expect_err("interrupted");
+        drop(held);
+        assert!(matches!(DataDir::open(folder.path()), Err(DataDirError::HalfRestored(_))));
+        let held = DataDir::open_to_restore(folder.path()).expect("to restore");
+        assert_eq!(held.half_restored(), ["chat"]);
+        held.restore(&["chat"], || Ok(())).expect("restored");
+        assert_eq!(held.half_restored(), [""; 0]);
+        drop(held);
+        DataDir::open(folder.path()).expect("whole again");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The database: SQLite or PostgreSQL, writers and readers, and errors that say what the caller can do about them.
 
 mod error;
+pub mod file;
 mod postgres;
 #[cfg(feature = "simulation")]
 mod simulated;
@@ -24,7 +25,7 @@ pub use self::error::DbError;
 use self::simulated::Connection;
 #[cfg(feature = "simulation")]
 pub use self::simulated::Tx;
-pub use self::url::{BadDatabaseUrl, DatabaseUrl};
+pub use self::url::{BadDatabaseUrl, DatabaseUrl, masked};
 
 /// A transaction. Dropped without a commit it is rolled back.
 #[cfg(not(feature = "simulation"))]

@@ -32,13 +32,13 @@ pub enum TelemetryError {
     #[error("telemetry.log_filter is not a filter such as `info,chat=debug`: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
     /// The exporter.
-    #[error("metrics cannot be collected: {0}")]
+    #[error("metrics cannot be collected: {0}; this is a fault of the program: report it")]
     Metrics(#[from] opentelemetry_sdk::error::OTelSdkError),
     /// The collector.
     #[error("telemetry.otlp_endpoint must be a URL such as http://127.0.0.1:4317: {0}")]
     Otlp(#[from] opentelemetry_otlp::ExporterBuildError),
     /// The endpoint.
-    #[error("telemetry.metrics_listen {0}: {1}")]
+    #[error("telemetry.metrics_listen {0}: {1}; set another address, or none to have no metrics")]
     Listen(String, io::Error),
 }
 

@@ -64,13 +64,16 @@ struct Claims {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file.
-    #[error("key file {0}: {1}")]
+    #[error("key file {0}: {1}; see that it is there and that this user may use it, or name another in the configuration")]
     File(String, std::io::Error),
     /// Its content.
-    #[error("{0} holds no Ed25519 key in PEM form (PKCS#8, or SubjectPublicKeyInfo for a public key)")]
+    #[error(
+        "{0} holds no Ed25519 key in PEM form (PKCS#8, or SubjectPublicKeyInfo for a public key); name one that does in [identity], or make one with \
+         `crewline keygen`"
+    )]
     Content(String),
     /// The use.
-    #[error("the token could not be signed: {0}")]
+    #[error("the token could not be signed: {0}; make another key with `crewline keygen`")]
     Sign(#[from] jsonwebtoken::errors::Error),
 }
 

@@ -108,10 +108,13 @@ pub struct Setup {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The database.
-    #[error("the chat database cannot be opened: {0}")]
+    #[error(
+        "the chat database cannot be opened: {0}; see that its server runs, or that this user may write its file, and that no newer version has \
+         changed its schema"
+    )]
     Store(#[from] DbError),
     /// The server.
-    #[error("the chat service: {0}")]
+    #[error("the chat service has stopped: {0}; start it again")]
     Serve(#[from] ServeError),
 }
 

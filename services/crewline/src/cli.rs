@@ -7,10 +7,12 @@ use chassis::clock::Clock;
 use chassis::token::Grant;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::backup::{self, BackupArgs};
 use crate::config::Config;
 use crate::error::Error;
 use crate::phone::screen::{self, PhoneArgs};
-use crate::{demo, keys, serve, verify};
+use crate::restore::{self, RestoreArgs};
+use crate::{demo, keys, serve, settings, verify};
 
 /// Technicians text with the customer of the job they are on, in the thread that the office uses.
 #[derive(Debug, Parser)]
@@ -40,6 +42,12 @@ enum Command {
     Phone(PhoneArgs),
     /// Compare the chat database with its event log, also while the service runs: messages, counters and texts out must be its fold.
     Verify,
+    /// Copy the embedded databases, also while the services run, and check the copy.
+    Backup(BackupArgs),
+    /// Put a backup in the place of the embedded databases, and list what access that brings back. The services must not run.
+    Restore(RestoreArgs),
+    /// Print the configuration as it counts, with where each value comes from.
+    Config,
     /// Make a token.
     Token(TokenArgs),
     /// Make a signing key and the public key that goes with it. Existing files are left as they are.
@@ -92,6 +100,9 @@ impl Cli {
             Command::Demo => runtime()?.block_on(demo::play(config)),
             Command::Phone(args) => runtime()?.block_on(screen::play(config, args)),
             Command::Verify => runtime()?.block_on(verify::chat(&config)),
+            Command::Backup(args) => runtime()?.block_on(backup::take(&config, &args)),
+            Command::Restore(args) => runtime()?.block_on(restore::run(&config, &args)),
+            Command::Config => Ok(settings::print(self.config.as_deref(), self.data_dir.as_deref())?),
             Command::Token(args) => {
                 let lifetime = parse_ttl(&args.ttl).ok_or(Error::Ttl)?;
                 let (kind, subject, tenants, scopes) = (args.kind, args.subject, args.tenants, args.scopes);

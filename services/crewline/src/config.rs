@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chassis::config::{ConfigError, IdentityConfig, ServerConfig, TelemetryConfig, database_url, load};
+use chassis::config::{ConfigError, IdentityConfig, Layers, Origin, ServerConfig, Setting, TelemetryConfig, database_url};
 use chassis::db::DatabaseUrl;
 use chat::rules::Rules;
 use chat::store::outbound::HandOut;
@@ -12,6 +12,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 const DEFAULTS: &str = include_str!("config.default.toml");
+/// Keys that have no section.
+const PLAIN: &[&str] = &["data_dir", "demo_tenant", "demo_phone"];
 
 /// Everything that can be configured; `config.default.toml` says what each value means.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,11 +64,35 @@ pub struct ChatConfig {
 impl Config {
     /// Reads the configuration; a data directory from the command line wins over all.
     pub fn read(file: Option<&Path>, data_dir: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut config: Self = load(DEFAULTS, file, &["data_dir", "demo_tenant", "demo_phone"])?;
+        let mut config: Self = Layers::read(DEFAULTS, file, PLAIN)?.extract()?;
         if let Some(data_dir) = data_dir {
             config.data_dir = data_dir.to_owned();
         }
         Ok(config)
+    }
+
+    /// Every value of the same configuration, which must be right, with where it comes from.
+    pub fn settings(file: Option<&Path>, data_dir: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
+        let layers = Layers::read(DEFAULTS, file, PLAIN)?;
+        layers.extract::<Self>()?;
+        let mut settings = layers.settings()?;
+        if let Some((data_dir, setting)) = data_dir.zip(settings.iter_mut().find(|setting| setting.key == "data_dir")) {
+            setting.value = data_dir.to_string_lossy().into_owned().into();
+            setting.origin = Origin::CommandLine;
+        }
+        Ok(settings)
+    }
+
+    /// Where the data of the permissions service are.
+    pub fn permissions_database(&self) -> DatabaseUrl {
+        let in_data_dir = || DatabaseUrl::Sqlite(self.data_dir.join("permissions.db"));
+        self.permissions.database_url.clone().unwrap_or_else(in_data_dir)
+    }
+
+    /// Where the data of the chat service are.
+    pub fn chat_database(&self) -> DatabaseUrl {
+        let in_data_dir = || DatabaseUrl::Sqlite(self.data_dir.join("chat.db"));
+        self.chat.database_url.clone().unwrap_or_else(in_data_dir)
     }
 
     /// How the chat service treats customers' texts, and texts to them.
@@ -95,6 +121,8 @@ impl Config {
 
 /// Shorter, renewals would be late; longer, one node that is away would hold every revocation up for minutes.
 const LEASE_MILLIS: RangeInclusive<u64> = 200..=60_000;
+/// As long as any lease can last.
+pub const LONGEST_LEASE: Duration = Duration::from_millis(*LEASE_MILLIS.end());
 
 fn lease_millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let millis = u64::deserialize(deserializer)?;

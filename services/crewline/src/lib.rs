@@ -1,5 +1,6 @@
-//! The binary `crewline`: both services in one process, or one alone; tokens and keys; a demo.
+//! The binary `crewline`: both services in one process, or one alone; backups; tokens and keys; a demo.
 
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -9,5 +10,8 @@ pub mod error;
 pub mod keys;
 pub mod party;
 pub mod phone;
+mod progress;
+pub mod restore;
 pub mod serve;
+mod settings;
 mod verify;

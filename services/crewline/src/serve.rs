@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use chassis::clock::Clock;
 use chassis::data_dir::DataDir;
-use chassis::db::DatabaseUrl;
 use chassis::ids::Ids;
 use chassis::lifecycle::{DRAIN_LIMIT, Drain, termination};
 use chassis::telemetry::Telemetry;
@@ -103,7 +102,7 @@ impl Bound {
 
         let permissions = self.permissions.map(|listener| permissions::Setup {
             listener,
-            database: database(&self.data_dir, self.config.permissions.database_url.clone(), "permissions.db"),
+            database: self.config.permissions_database(),
             verifier: verifier.clone(),
             lease_ttl: Duration::from_millis(self.config.permissions.lease_millis),
             clock,
@@ -116,7 +115,7 @@ impl Bound {
             None => None,
             Some(listener) => Some(chat::Setup {
                 listener,
-                database: database(&self.data_dir, self.config.chat.database_url.clone(), "chat.db"),
+                database: self.config.chat_database(),
                 hash_key: secret(&self.data_dir, "content-hash.key", &ids)?,
                 rules: self.config.rules(),
                 attachments_key: attachments_key(&self.config, &self.data_dir, &ids)?,
@@ -176,10 +175,6 @@ async fn serve_metrics(config: &Config, telemetry: Telemetry) -> Result<(), Erro
         return std::future::pending().await;
     }
     Ok(telemetry.serve(config.telemetry.metrics_listen.clone()).await?)
-}
-
-fn database(data_dir: &DataDir, configured: Option<DatabaseUrl>, file: &str) -> DatabaseUrl {
-    configured.unwrap_or_else(|| DatabaseUrl::Sqlite(data_dir.file(file)))
 }
 
 fn secret(data_dir: &DataDir, name: &str, ids: &Ids) -> Result<Vec<u8>, Error> {

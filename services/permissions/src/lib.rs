@@ -1,6 +1,7 @@
 //! The permissions service: who may do what, and who is on which job. It decides, it keeps the audit log, and it feeds the
 //! nodes of the chat service with every change.
 
+pub mod brought_back;
 pub mod callers;
 pub mod decision;
 pub mod error;
@@ -81,10 +82,13 @@ pub struct Setup {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The database.
-    #[error("the permissions database cannot be opened: {0}")]
+    #[error(
+        "the permissions database cannot be opened: {0}; see that its server runs, or that this user may write its file, and that no newer version \
+         has changed its schema"
+    )]
     Store(#[from] Error),
     /// The server.
-    #[error("the permissions service: {0}")]
+    #[error("the permissions service has stopped: {0}; start it again")]
     Serve(#[from] ServeError),
 }
 

@@ -93,4 +93,4 @@ fn matched<T, K: Ord + Clone>(mut before: BTreeMap<K, T>, mut after: BTreeMap<K,
 
 #[cfg(test)]
 #[path = "revocation_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -6,9 +6,9 @@ use super::*;
 use crate::decision::{self, Facts};
 use crate::model::{JobId, PersonId, PersonKind};
 
-const TENANT: TenantFacts = TenantFacts { closed: false, chat_enabled: true, after_job_end: AfterJobEnd::Keep };
+pub(crate) const TENANT: TenantFacts = TenantFacts { closed: false, chat_enabled: true, after_job_end: AfterJobEnd::Keep };
 
-fn person(id: &str) -> PersonFacts {
+pub(crate) fn person(id: &str) -> PersonFacts {
     PersonFacts {
         person: PersonId::trusted(id),
         kind: PersonKind::Technician,
@@ -20,20 +20,20 @@ fn person(id: &str) -> PersonFacts {
     }
 }
 
-fn job(technicians: &[&str]) -> JobFacts {
+pub(crate) fn job(technicians: &[&str]) -> JobFacts {
     let technicians = technicians.iter().map(|id| PersonId::trusted(*id)).collect();
     JobFacts { job: JobId::trusted("1001"), technicians, ended: false, under_way: false }
 }
 
-fn tenant(facts: TenantFacts) -> ChangedFacts {
+pub(crate) fn tenant(facts: TenantFacts) -> ChangedFacts {
     ChangedFacts { tenant: Some(facts), ..Default::default() }
 }
 
-fn people(people: &[PersonFacts]) -> ChangedFacts {
+pub(crate) fn people(people: &[PersonFacts]) -> ChangedFacts {
     ChangedFacts { people: people.to_vec(), ..Default::default() }
 }
 
-fn jobs(jobs: &[JobFacts]) -> ChangedFacts {
+pub(crate) fn jobs(jobs: &[JobFacts]) -> ChangedFacts {
     ChangedFacts { jobs: jobs.to_vec(), ..Default::default() }
 }
 
@@ -99,7 +99,7 @@ fn somebody_of_another_kind_may_have_lost_something() {
     assert_eq!(effect(&people(&[person("tina")]), &people(&[office]), AfterJobEnd::Keep), Effect::TakesAway);
 }
 
-const PEOPLE: [&str; 3] = ["tina", "theo", "olga"];
+pub(crate) const PEOPLE: [&str; 3] = ["tina", "theo", "olga"];
 
 fn some_tenant() -> impl Strategy<Value = TenantFacts> {
     let policies = prop_oneof![Just(AfterJobEnd::Keep), Just(AfterJobEnd::ReadOnly), Just(AfterJobEnd::None)];
@@ -120,14 +120,14 @@ fn some_job() -> impl Strategy<Value = JobFacts> {
         .prop_map(|(technicians, ended)| JobFacts { ended, ..job(&technicians) })
 }
 
-fn world() -> impl Strategy<Value = ChangedFacts> {
+pub(crate) fn world() -> impl Strategy<Value = ChangedFacts> {
     (some_tenant(), PEOPLE.map(some_person), prop::option::weighted(0.9, some_job())).prop_map(|(tenant, people, job)| {
         ChangedFacts { tenant: Some(tenant), people: people.into_iter().flatten().collect(), jobs: job.into_iter().collect() }
     })
 }
 
 /// What a person may do on the one job.
-fn level(world: &ChangedFacts, person: &str) -> Level {
+pub(crate) fn level(world: &ChangedFacts, person: &str) -> Level {
     let job = world.jobs.first();
     decision::level(&Facts {
         tenant: world.tenant.unwrap_or(TENANT),
@@ -138,7 +138,7 @@ fn level(world: &ChangedFacts, person: &str) -> Level {
 }
 
 /// The second world, or the first with some parts of the second: real changes touch one thing.
-fn mixed(first: &ChangedFacts, second: ChangedFacts, (tenant, people, jobs): (bool, bool, bool)) -> ChangedFacts {
+pub(crate) fn mixed(first: &ChangedFacts, second: ChangedFacts, (tenant, people, jobs): (bool, bool, bool)) -> ChangedFacts {
     ChangedFacts {
         tenant: if tenant { second.tenant } else { first.tenant },
         people: if people { second.people } else { first.people.clone() },

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod entities;
 pub mod facts;
+pub mod history;
 pub mod in_force;
 pub mod jobs;
 pub mod migrations;
@@ -47,6 +48,12 @@ impl Store {
         tx.commit().await?;
         let (commits, stamped) = (watch::Sender::new(()), watch::Sender::new(()));
         Ok((Self { db, clock, commits, unfinished: Arc::default(), stamped }, older_leases))
+    }
+
+    /// Opens a database that is there, to look at it alone: its schema must be that of this program.
+    pub async fn open_to_read(url: &DatabaseUrl, clock: Clock) -> Result<Self, Error> {
+        let (db, commits, stamped) = (Db::open_to_read(url).await?, watch::Sender::new(()), watch::Sender::new(()));
+        Ok(Self { db, clock, commits, unfinished: Arc::default(), stamped })
     }
 
     /// Closes the database: the process is about to end.
