@@ -30,6 +30,7 @@ mod deciding;
 mod delivery;
 mod dice;
 mod directory;
+mod disks;
 mod dispatching;
 mod draining;
 mod drivers;
