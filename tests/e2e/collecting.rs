@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{Tra
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
@@ -20,7 +21,7 @@ use crate::apart::Apart;
 use crate::company::{CUSTOMER, Company, try_send};
 use crate::operating::operator;
 use crate::reader::Reader;
-use crate::running::Running;
+use crate::running::{PATIENCE, Running};
 use crate::waiting::until;
 
 const ENDPOINT: &str = "CREWLINE_TELEMETRY__OTLP_ENDPOINT";
@@ -186,9 +187,13 @@ async fn a_collector_that_never_answers_holds_neither_calls_nor_the_end_up() {
     let address: SocketAddr = silent.local_addr().expect("an address");
     let url = format!("http://{address}");
     let mut running = Running::start("all", &[(ENDPOINT, &url), ("OTEL_METRIC_EXPORT_INTERVAL", "100")]).await;
-    let company = Company::open(&running.callers().await).await;
-    for number in 0..50 {
-        try_send(&company.tina, &company.thread, &format!("{number}"), "hello").await.expect("sent");
-    }
+    let callers = running.callers().await;
+    let company = timeout(PATIENCE, Company::open(&callers)).await.expect("nothing is held up");
+    let sends = async {
+        for number in 0..50 {
+            try_send(&company.tina, &company.thread, &format!("{number}"), "hello").await.expect("sent");
+        }
+    };
+    timeout(PATIENCE, sends).await.expect("nothing is held up");
     assert!(running.terminate().await.success());
 }
