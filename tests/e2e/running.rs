@@ -224,7 +224,9 @@ pub async fn serves(address: SocketAddr) -> bool {
 
 /// What health says of the whole server; nothing if nobody answers.
 pub async fn health(address: SocketAddr) -> Option<ServingStatus> {
-    let channel = Endpoint::from_shared(format!("http://{address}")).ok()?.connect().await.ok()?;
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
+    // A server that hangs must not make a test hang.
+    let channel = endpoint.connect_timeout(PATIENCE).timeout(PATIENCE).connect().await.ok()?;
     let answer = HealthClient::new(channel).check(HealthCheckRequest::default()).await.ok()?;
     Some(answer.into_inner().status())
 }
