@@ -1,5 +1,6 @@
 //! What reaches a collector of traces, metrics and logs; what never does; and what a collector that is away costs.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -10,6 +11,7 @@ use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -38,6 +40,8 @@ struct Collector(Arc<Mutex<Collected>>);
 struct Collected {
     spans: Vec<Span>,
     metrics: Vec<String>,
+    /// What those who tell of spans call themselves.
+    instances: HashSet<String>,
     /// All of it, as text.
     text: String,
 }
@@ -72,6 +76,12 @@ impl TraceService for Collector {
         let request = request.into_inner();
         self.with(|all| {
             all.text += &format!("{request:?}");
+            let attributes = request.resource_spans.iter().flat_map(|of| &of.resource).flat_map(|resource| &resource.attributes);
+            let instances = attributes.filter(|attribute| attribute.key == "service.instance.id");
+            all.instances.extend(instances.filter_map(|instance| match &instance.value.as_ref()?.value {
+                Some(Value::StringValue(text)) => Some(text.clone()),
+                _ => None,
+            }));
             all.spans.extend(request.resource_spans.into_iter().flat_map(|of| of.scope_spans).flat_map(|of| of.spans));
         });
         Ok(Response::new(Default::default()))
@@ -125,6 +135,8 @@ async fn a_call_is_one_trace_from_its_caller_through_both_services() {
     let of_permissions = collector.span("crewline.permissions.v1.AccessService/ExplainAccess").await;
     assert_eq!(of_chat.parent_span_id, CALLER);
     assert_eq!(of_permissions.parent_span_id, of_chat.span_id);
+    let instances = ["chat", "permissions"].map(|instance| collector.with(|all| all.instances.contains(instance)));
+    assert_eq!(instances, [true, true], "who told what");
     assert!(of_chat.end_time_unix_nano >= of_permissions.end_time_unix_nano && of_permissions.end_time_unix_nano > 0);
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use tempfile::TempDir;
+use tokio::time::timeout;
 use tonic::Status;
 use tonic_types::StatusExt;
 
@@ -13,7 +14,7 @@ use crate::company::{Company, refusal, try_send, try_text};
 use crate::engine::hold_writers;
 use crate::reader::Reader;
 use crate::refusals::reason_of;
-use crate::running::{Running, command};
+use crate::running::{PATIENCE, Running, command};
 use crate::tools;
 use crate::waiting::until;
 
@@ -86,11 +87,12 @@ fn where_nothing_can_be_written_a_start_says_so() {
     on_a_disk("ro", "disks::inside_a_disk_that_cannot_be_written_to");
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "where_nothing_can_be_written_a_start_says_so runs it on a disk of its own"]
-fn inside_a_disk_that_cannot_be_written_to() {
+async fn inside_a_disk_that_cannot_be_written_to() {
     let folder = std::env::temp_dir().join("data");
-    let output = command(&folder).output().expect("the binary");
+    let mut start = tokio::process::Command::from(command(&folder));
+    let output = timeout(PATIENCE, start.kill_on_drop(true).output()).await.expect("it does not start").expect("the binary");
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains(&folder.display().to_string()) && said.contains("Read-only file system"), "{said}");

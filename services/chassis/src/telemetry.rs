@@ -61,10 +61,10 @@ impl Telemetry {
     }
 
     /// Sends log lines to standard error from now on, and everything to a collector if one is configured. Must be called in a tokio runtime.
-    pub fn start(config: &TelemetryConfig, node: &str) -> Result<Self, TelemetryError> {
+    pub fn start(config: &TelemetryConfig, instance: &str) -> Result<Self, TelemetryError> {
         let ratio = config.otlp_trace_ratio.clamp(0.0, 1.0);
         let endpoint = Some(config.otlp_endpoint.as_str()).filter(|endpoint| !endpoint.is_empty());
-        let otlp = endpoint.map(|endpoint| Otlp::start(endpoint, node, ratio)).transpose()?;
+        let otlp = endpoint.map(|endpoint| Otlp::start(endpoint, instance, ratio)).transpose()?;
         start_logs(config, otlp.as_ref())?;
         Self::with(otlp)
     }

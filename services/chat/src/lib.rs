@@ -161,7 +161,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let routes = Routes::new(gate.around(threads))
         .add_service(gate.around(carrier))
         .add_service(gate.around(records))
-        .add_service(operator);
+        .add_service(gate.around(operator));
     let spec = Spec {
         listener: setup.listener,
         routes,

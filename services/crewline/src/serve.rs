@@ -40,7 +40,9 @@ pub struct Bound {
 
 /// Runs until SIGTERM or SIGINT, then drains.
 pub async fn until_terminated(config: Config, role: Role) -> Result<(), Error> {
-    let telemetry = Telemetry::start(&config.telemetry, &config.chat.node)?;
+    // The processes of one installation are told apart by this.
+    let instance = if role == Role::Permissions { "permissions" } else { &config.chat.node };
+    let telemetry = Telemetry::start(&config.telemetry, instance)?;
     let show_demo = config.demo_tenant && role == Role::All;
     let bound = bind(config.clone(), role).await?;
     let endpoints = bound.endpoints;

@@ -28,13 +28,13 @@ pub struct Otlp {
 }
 
 impl Otlp {
-    /// To the collector at this URL, of OTLP over gRPC, as this node. Of the traces that begin here this part is taken. Must be called in a tokio
+    /// To the collector at this URL, of OTLP over gRPC, as this instance. Of the traces that begin here this part is taken. Must be called in a tokio
     /// runtime.
-    pub fn start(endpoint: &str, node: &str, ratio: f64) -> Result<Self, ExporterBuildError> {
+    pub fn start(endpoint: &str, instance: &str, ratio: f64) -> Result<Self, ExporterBuildError> {
         let resource = Resource::builder()
             .with_service_name(NAME)
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-            .with_attribute(KeyValue::new("service.instance.id", node.to_owned()))
+            .with_attribute(KeyValue::new("service.instance.id", instance.to_owned()))
             .build();
         let spans = SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(WITHIN).build()?;
         let traces = SdkTracerProvider::builder()
